@@ -1,0 +1,2 @@
+from ganlab import _torchvision
+_torchvision.install()
