@@ -2,13 +2,12 @@
 
 The Linux wheels of torchvision on PyPI are built against CUDA.  Beside a CPU build of torch their
 compiled extension does not load, and ``import torchvision`` raises ``operator torchvision::nms does not
-exist`` while registering a meta kernel; with it fail lightning, torchmetrics and torch_fidelity, none of
-which use that operator here.  `install` puts a finder in front of ``sys.meta_path`` that waits for the
-first import of torchvision, lets it try, and only after exactly that failure declares the missing
-operators and lets it try again.  Where the extension loads, nothing changes.
+exist`` while it registers a meta kernel; with it fail lightning, torchmetrics and torch_fidelity, none of
+which use that operator here.  `install` puts a finder in front of ``sys.meta_path`` that acts on the
+first import of torchvision only: it lets the import try, and only after exactly that failure declares the
+missing operators and executes the package again.  Where the extension loads, nothing changes.
 """
 
-import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -20,23 +19,26 @@ _declared: list[object] = []  # a torch.library.Library takes its operators back
 
 
 class _Loader(importlib.abc.Loader):
-    def __init__(self, finder: "_Finder") -> None:
-        self.finder = finder
+    """Executes torchvision with its own loader, a second time if its operators turn out to be missing."""
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        sys.meta_path.remove(self.finder)
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        assert module.__spec__ is not None
+        module.__spec__.loader = module.__loader__ = self.loader
         try:
-            return importlib.import_module("torchvision")
+            self.loader.exec_module(module)
         except RuntimeError as error:
             if "operator torchvision::" not in str(error):
                 raise
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        _declare_operators()
-        return importlib.import_module("torchvision")
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Nothing: `create_module` returned a module that is already executed."""
+            for name in [name for name in sys.modules if name.startswith("torchvision.")]:
+                del sys.modules[name]
+            _declare_operators()
+            self.loader.exec_module(module)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -45,7 +47,10 @@ class _Finder(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != "torchvision":
             return None
-        return importlib.machinery.ModuleSpec(fullname, _Loader(self))
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
 
 
 def _declare_operators() -> None:
@@ -58,6 +63,6 @@ def _declare_operators() -> None:
 
 
 def install() -> None:
-    """Watch for the first import of torchvision; does nothing if it is imported already."""
+    """Watch for the first import of torchvision; does nothing if it is imported or watched already."""
     if "torchvision" not in sys.modules and not any(isinstance(f, _Finder) for f in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
