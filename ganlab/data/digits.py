@@ -7,7 +7,7 @@ from ganlab.data.source import DataSource, TensorSet
 
 
 class Digits(DataSource):
-    """Two halves that share no image: ``train`` (899) for the GAN, ``held_out`` (898) for everything that judges it.
+    """Two halves that share no image: ``train`` (901) for the GAN, ``held_out`` (896) for what judges it.
 
     Within every class the images alternate between the halves, in the order scikit-learn ships them.
 

@@ -1,0 +1,30 @@
+"""Least-squares GAN (Mao et al. 2017, arXiv:1611.04076)."""
+
+from torch import Tensor
+
+from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of
+
+
+class LeastSquares(Objective):
+    """d_loss = 1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2,  g_loss = 1/2 E (D(G(z)) - c)^2 (equation 2).
+
+    D's value is its linear output.  Both losses are in [0, inf).
+
+    Args:
+        a: D's target for fakes.
+        b: D's target for real samples.
+        c: the value that G wants D to give fakes.  (a, b, c) = (-1, 1, 0) minimises a Pearson chi^2 divergence.
+    """
+
+    def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
+        super().__init__()
+        if a == b:
+            raise ValueError(f"a and b must differ, got {a} for both")
+        self.a, self.b, self.c = a, b, c
+
+    def d_loss(self, match: Match) -> Tensor:
+        real, fake = scores_of(match)
+        return ((real - self.b).square().mean() + (fake - self.a).square().mean()) / 2
+
+    def g_loss(self, match: Match) -> Tensor:
+        return (fake_score_of(match) - self.c).square().mean() / 2

@@ -1,0 +1,117 @@
+"""Gradient penalties: terms that join a player's loss before its one backward pass.
+
+Each is computed with autocast off and in at least float32: squared gradient norms underflow in float16.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from ganlab.objectives import Match, Scores
+from ganlab.randomness import Draws
+
+CriticFunction = Callable[[Tensor, Tensor | None], Scores]
+
+
+class Penalty(ABC):
+    """A term of one player's loss.
+
+    Args:
+        interval: apply it at every interval-th step of its player, multiplied by the interval
+            ("lazy regularisation", StyleGAN2, Karras et al. 2020, section 3.1).
+
+    Attributes:
+        player: whose loss it joins.
+        per_sample: whether it differentiates D sample by sample, which a D whose samples see each other
+            (BatchNorm) makes meaningless.
+    """
+
+    player: ClassVar[Literal["D", "G"]] = "D"
+    per_sample: ClassVar[bool] = True
+
+    def __init__(self, *, interval: int = 1) -> None:
+        if interval < 1:
+            raise ValueError(f"interval must be at least 1, got {interval}")
+        self.interval = interval
+
+    @abstractmethod
+    def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
+        """The weighted scalar to add to the loss, without the factor of the interval."""
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """x detached, in float32 or better."""
+    x = x.detach()
+    return x if x.dtype.itemsize >= 4 else x.float()
+
+
+def input_gradients(critic: CriticFunction, x: Tensor, y: Tensor | None) -> Tensor:
+    """Gradient of every sample's value with respect to that sample, (N, D) with D all non-batch dimensions.
+
+    Differentiable again, so that a loss may be made of it.
+    """
+    x = full_precision(x).requires_grad_()
+    with torch.autocast(x.device.type, enabled=False):
+        value = critic(x, y).value
+        (gradients,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    return gradients.flatten(1)
+
+
+class R1(Penalty):
+    """gamma/2 E_x ||grad D(x)||^2, zero-centred, at real samples (Mescheder et al. 2018, equation 9).
+
+    Args:
+        gamma: strength, > 0.
+    """
+
+    def __init__(self, *, gamma: float, interval: int = 1) -> None:
+        super().__init__(interval=interval)
+        if gamma <= 0:
+            raise ValueError(f"gamma must be positive, got {gamma}")
+        self.gamma = gamma
+
+    def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
+        return self._zero_centred(critic, match.x_real, match.y_real)
+
+    def _zero_centred(self, critic: CriticFunction, x: Tensor, y: Tensor | None) -> Tensor:
+        return self.gamma / 2 * input_gradients(critic, x, y).square().sum(1).mean()
+
+
+class R2(R1):
+    """gamma/2 E_z ||grad D(G(z))||^2, zero-centred, at fakes (Mescheder et al. 2018, equation 10)."""
+
+    def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
+        return self._zero_centred(critic, match.x_fake, match.y_fake)
+
+
+class GradientPenalty(Penalty):
+    """weight E (||grad D(x_hat)|| - target)^2 at x_hat = eps x + (1 - eps) G(z) (WGAN-GP, arXiv:1704.00028).
+
+    One eps ~ U[0, 1] for every sample; the norm runs over all non-batch dimensions and has a gradient of 0,
+    not NaN, where it is 0.
+
+    Args:
+        weight: the paper's lambda, > 0.
+        target: the norm that D should have.
+        one_sided: punish only norms above the target.
+    """
+
+    def __init__(
+        self, *, weight: float = 10.0, target: float = 1.0, one_sided: bool = False, interval: int = 1
+    ) -> None:
+        super().__init__(interval=interval)
+        if weight <= 0:
+            raise ValueError(f"weight must be positive, got {weight}")
+        self.weight, self.target, self.one_sided = weight, target, one_sided
+
+    def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
+        real, fake = full_precision(match.x_real), full_precision(match.x_fake)
+        eps = draws.uniform(len(real), *[1] * (real.dim() - 1), dtype=real.dtype)
+        gradients = input_gradients(critic, fake + eps * (real - fake), match.y_real)
+        excess = torch.linalg.vector_norm(gradients, dim=1) - self.target
+        if self.one_sided:
+            excess = excess.clamp(min=0)
+        return self.weight * excess.square().mean()
