@@ -1,0 +1,12 @@
+"""From words on a command line to a checked configuration, and from its mappings to objects.
+
+`compose` puts the YAML groups and the user's settings together, `validate` checks every key, type and range
+against the schema and against the constructors, `instantiate` builds one object.
+"""
+
+from ganlab.config.build import instantiate, validate
+from ganlab.config.compose import compose
+from ganlab.config.files import difference, load, save, to_dict, to_yaml
+from ganlab.config.schema import Config
+
+__all__ = ["Config", "compose", "difference", "instantiate", "load", "save", "to_dict", "to_yaml", "validate"]
