@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -93,7 +94,8 @@ def _dispatch(words: Sequence[str]) -> int:
         return 0
     # A user's classes are found beside the place where the command runs and in the folders of their YAML; at the
     # end of the path, so that a file random.py there hides nothing.
-    sys.path += [str(Path(folder).absolute()) for folder in ("", *arguments.config_dir)]
+    places = [str(Path(folder).absolute()) for folder in ("", *arguments.config_dir)]
+    sys.path += [place for place in places if place not in sys.path]
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
         result = commands[words[0]].run(arguments)
     if arguments.json:
@@ -106,6 +108,17 @@ def _complain(text: str) -> None:
     print("ganlab: " + "\n".join(lines[:4]), file=sys.stderr)
 
 
+def _reader_has_left() -> bool:
+    """Whether it is our own stdout that broke, as before ``| head``; if so, nothing more goes there."""
+    stdout = sys.stdout.fileno()
+    state = select.poll()
+    state.register(stdout, 0)
+    if not any(event & select.POLLERR for _, event in state.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)  # the interpreter flushes once more on its way out
+    return True
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for an error, 2 for words that are no command, 130 for Ctrl-C."""
     words = sys.argv[1:] if words is None else list(words)
@@ -113,10 +126,6 @@ def main(words: Sequence[str] | None = None) -> int:
         code = _dispatch(words)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # | head; the interpreter flushes once more on its way out
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
@@ -125,6 +134,8 @@ def main(words: Sequence[str] | None = None) -> int:
         _complain(f"{error} (see ganlab{known} --help)")
         return 2
     except Exception as error:  # noqa: BLE001
+        if isinstance(error, BrokenPipeError) and _reader_has_left():
+            return 141
         if "--debug" in words:
             traceback.print_exc()
         elif isinstance(error, GanlabError):

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganlab.objectives import Match, Scores
 from ganlab.randomness import Draws
 
-CriticFunction = Callable[[Tensor, Tensor | None], Scores]
+CriticFunction = Callable[[Tensor], Scores]
 
 
 class Penalty(ABC):
@@ -48,14 +48,14 @@ def full_precision(x: Tensor) -> Tensor:
     return x if x.dtype.itemsize >= 4 else x.float()
 
 
-def input_gradients(critic: CriticFunction, x: Tensor, y: Tensor | None) -> Tensor:
+def input_gradients(critic: CriticFunction, x: Tensor) -> Tensor:
     """Gradient of every sample's value with respect to that sample, (N, D) with D all non-batch dimensions.
 
     Differentiable again, so that a loss may be made of it.
     """
     x = full_precision(x).requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
-        value = critic(x, y).value
+        value = critic(x).value
         (gradients,) = torch.autograd.grad(value.sum(), x, create_graph=True)
     return gradients.flatten(1)
 
@@ -74,17 +74,17 @@ class R1(Penalty):
         self.gamma = gamma
 
     def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
-        return self._zero_centred(critic, match.x_real, match.y_real)
+        return self._zero_centred(critic, match.x_real)
 
-    def _zero_centred(self, critic: CriticFunction, x: Tensor, y: Tensor | None) -> Tensor:
-        return self.gamma / 2 * input_gradients(critic, x, y).square().sum(1).mean()
+    def _zero_centred(self, critic: CriticFunction, x: Tensor) -> Tensor:
+        return self.gamma / 2 * input_gradients(critic, x).square().sum(1).mean()
 
 
 class R2(R1):
     """gamma/2 E_z ||grad D(G(z))||^2, zero-centred, at fakes (Mescheder et al. 2018, equation 10)."""
 
     def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
-        return self._zero_centred(critic, match.x_fake, match.y_fake)
+        return self._zero_centred(critic, match.x_fake)
 
 
 class GradientPenalty(Penalty):
@@ -110,7 +110,7 @@ class GradientPenalty(Penalty):
     def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
         real, fake = full_precision(match.x_real), full_precision(match.x_fake)
         eps = draws.uniform(len(real), *[1] * (real.dim() - 1), dtype=real.dtype)
-        gradients = input_gradients(critic, fake + eps * (real - fake), match.y_real)
+        gradients = input_gradients(critic, fake + eps * (real - fake))
         excess = torch.linalg.vector_norm(gradients, dim=1) - self.target
         if self.one_sided:
             excess = excess.clamp(min=0)

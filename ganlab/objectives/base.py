@@ -15,12 +15,10 @@ class Scores(NamedTuple):
     Attributes:
         value: (N,) a scalar critic's score, higher = more real; an autoencoder's energy, lower = more real.
         features: (N, F) a representation, or None; EBGAN's code.
-        class_logits: (N, K) class scores, or None.
     """
 
     value: Tensor
     features: Tensor | None = None
-    class_logits: Tensor | None = None
 
     def split(self, n: int) -> tuple["Scores", "Scores"]:
         """The scores of the first n samples and of the others."""
@@ -42,6 +40,9 @@ class Ranks:
         return values
 
 
+SINGLE_PROCESS = Ranks()
+
+
 @dataclass(frozen=True)
 class Match:
     """One meeting of the two players.
@@ -49,7 +50,6 @@ class Match:
     Attributes:
         x_real, x_fake: (N, ...) samples as D sees them, images in [-1, 1].
         real, fake: D's scores of them; ``real`` is None in the G step unless the objective is `paired`.
-        y_real, y_fake: (N,) labels, or None.
         ranks: for the objectives that couple a batch over all ranks.
     """
 
@@ -57,9 +57,7 @@ class Match:
     x_fake: Tensor
     real: Scores | None
     fake: Scores
-    y_real: Tensor | None = None
-    y_fake: Tensor | None = None
-    ranks: Ranks = Ranks()
+    ranks: Ranks = SINGLE_PROCESS
 
 
 class Objective(nn.Module, ABC):
