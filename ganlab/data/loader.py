@@ -1,75 +1,74 @@
-"""Batches of a set that fits on the device: no worker processes, no copies, no synchronisation."""
+"""The real samples of every training step, each a function of seed and position."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from ganlab.data.mapped import MappedSet
+from ganlab.data.order import CoinFlips, ShuffledOrder, Steps
 from ganlab.data.source import TensorSet
-from ganlab.randomness import fold
+
+__all__ = ["DeviceLoader", "Loader", "ShuffledOrder"]
 
 
-class ShuffledOrder:
-    """An endless shuffled pass over n samples: epoch e is a permutation that depends on (seed, e) alone.
-
-    The permutation is made on the host, so that the order is the same on every kind of device.
-    """
-
-    def __init__(self, n: int, *, seed: int, device: torch.device | str = "cpu") -> None:
-        self.n, self.seed, self.device = n, seed, device
-        self._epochs: dict[int, Tensor] = {}
-
-    def _epoch(self, epoch: int) -> Tensor:
-        if epoch not in self._epochs:
-            generator = torch.Generator().manual_seed(fold(self.seed, "order", epoch))
-            self._epochs = {e: p for e, p in self._epochs.items() if e == epoch - 1}  # a batch may straddle two
-            self._epochs[epoch] = torch.randperm(self.n, generator=generator).to(self.device, non_blocking=True)
-        return self._epochs[epoch]
-
-    def __call__(self, start: int, stop: int) -> Tensor:
-        """Indices of the samples at global positions [start, stop), shape (stop - start,)."""
-        parts = []
-        while start < stop:
-            epoch, offset = divmod(start, self.n)
-            take = min(stop - start, self.n - offset)
-            parts.append(self._epoch(epoch)[offset : offset + take])
-            start += take
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-class DeviceLoader:
+class Loader(ABC):
     """Iterates over the training steps of a run: yields the real samples of one, (M, B, ...), for this rank.
 
     Micro-batch m of a step holds the global positions ``position + m * W * B + rank * B + [0, B)``.
 
     Args:
-        data: the samples; they are moved to the device once.
+        data: the samples.
         batch_size: B, samples in a micro-batch on this rank.
         micro_batches: M, micro-batches in a training step.
         seed: decides the order together with the position.
         position: global position of the first sample of the next step; a resumed run starts where it stopped.
         steps: training steps left in the budget.
+        device: where the batches lie.
+        flip: mirror each image with probability 1/2, decided by seed and position.
     """
+
+    order_on_host: ClassVar[bool] = False
 
     def __init__(
         self, data: TensorSet, *, batch_size: int, micro_batches: int, seed: int, position: int, steps: int,
-        device: torch.device | str, rank: int = 0, world_size: int = 1,
+        device: torch.device | str, rank: int = 0, world_size: int = 1, flip: bool = False,
     ) -> None:  # fmt: skip
-        self.x = data.x.to(device)
-        self.order = ShuffledOrder(len(data), seed=seed, device=device)
-        self.batch_size, self.micro_batches = batch_size, micro_batches
-        self.position, self.steps = position, steps
-        self.rank, self.world_size = rank, world_size
+        self.device = torch.device(device)
+        self.order = ShuffledOrder(len(data), seed=seed, device="cpu" if self.order_on_host else device)
+        self.flips = CoinFlips(len(data), seed=seed, device=device) if flip else None
+        self.steps = Steps(
+            batch_size=batch_size, micro_batches=micro_batches, position=position, steps=steps,
+            rank=rank, world_size=world_size,
+        )  # fmt: skip
+        self._open(data)
+
+    @abstractmethod
+    def _open(self, data: TensorSet) -> None:
+        """Make the samples ready to be drawn from."""
+
+    @abstractmethod
+    def _batches(self) -> Iterator[Tensor]:
+        """The samples of one step after the other, (M * B, ...), on the device."""
 
     def __iter__(self) -> Iterator[Tensor]:
-        position, stride = self.position, self.world_size * self.batch_size
-        for _ in range(self.steps):
-            yield self.x[self._indices(position, stride)].unflatten(0, (self.micro_batches, self.batch_size))
-            position += self.micro_batches * stride
+        for position, x in zip(self.steps, self._batches(), strict=True):
+            if self.flips is not None:
+                mirrored = self.steps.at(self.flips, position)
+                x = torch.where(mirrored[:, None, None, None], x.flip(-1), x)
+            yield x.unflatten(0, (self.steps.micro_batches, self.steps.batch_size))
 
-    def _indices(self, position: int, stride: int) -> Tensor:
-        if self.world_size == 1:
-            return self.order(position, position + self.micro_batches * stride)
-        first = position + self.rank * self.batch_size
-        starts = range(first, first + self.micro_batches * stride, stride)
-        return torch.cat([self.order(start, start + self.batch_size) for start in starts])
+
+class DeviceLoader(Loader):
+    """For a set that fits on the device: it is moved there once, so no workers, no copies, no synchronisation."""
+
+    def _open(self, data: TensorSet) -> None:
+        if isinstance(data, MappedSet) and self.device.type == "cpu":
+            data = data.in_memory()  # or every batch would read the disk
+        self.x = data.x.to(self.device)
+
+    def _batches(self) -> Iterator[Tensor]:
+        for position in self.steps:
+            yield self.x[self.steps.at(self.order, position)]

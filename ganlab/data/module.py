@@ -4,8 +4,9 @@ from typing import Any
 
 import lightning as L
 
-from ganlab.data.loader import DeviceLoader
+from ganlab.data.loader import DeviceLoader, Loader
 from ganlab.data.source import DataSource
+from ganlab.data.streaming import StreamingLoader, fits
 from ganlab.game import Game
 
 
@@ -24,19 +25,26 @@ class TrainingData(L.LightningDataModule):
         super().__init__()
         self.source, self.batch_size, self.game, self.budget, self.seed = source, batch_size, game, budget, seed
 
-    def train_dataloader(self) -> DeviceLoader:
+    def prepare_data(self) -> None:
+        """Lightning calls this in one process of each node, and lets the others wait."""
+        self.source.prefetch()
+
+    def train_dataloader(self) -> Loader:
         assert self.trainer is not None
         module: Any = self.trainer.lightning_module  # its clock is restored by now
         samples = self.batch_size * self.game.packing
         shown = samples * self.trainer.world_size * self.game.d_micro_batches
-        return DeviceLoader(
-            self.source.split(self.source.splits[0]),
+        data, device = self.source.split(self.source.splits[0]), self.trainer.strategy.root_device
+        loader = DeviceLoader if fits(data, device) else StreamingLoader
+        return loader(
+            data,
             batch_size=samples,
             micro_batches=self.game.micro_batches,
             seed=self.seed,
             position=module.clock.position,
             steps=-(-(self.budget - module.clock.images) // shown),
-            device=self.trainer.strategy.root_device,
+            device=device,
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
+            flip=self.source.flip,
         )

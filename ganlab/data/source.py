@@ -4,6 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -44,18 +45,37 @@ class DataSource(ABC):
         shape: of one sample, (C, H, W) for images or (d,) for points.
         classes: names of the labels in order, or None.
         splits: names that `split` takes; the first is the one to train on.
+        flip: whether training shows every image mirrored half of the time; a split holds none mirrored.
     """
 
     name: str
     shape: tuple[int, ...]
     classes: tuple[str, ...] | None = None
     splits: tuple[str, ...] = ("train",)
+    flip: bool = False
 
     def split(self, name: str) -> TensorSet:
         """One split; raises DataError for a name that is not in `splits`."""
         if name not in self.splits:
             raise DataError(f"data set {self.name} has no split {name!r}; it has {', '.join(self.splits)}")
-        return self._load(name)
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    @cached_property
+    def _loaded(self) -> dict[str, TensorSet]:
+        return {}
+
+    def prefetch(self) -> list[Path]:
+        """Download or work out what `split` needs from the disk, unless it is there; returns where it lies.
+
+        A run calls it in one process of each node before the others need the data; calling it in several at
+        once is safe.
+
+        Raises:
+            DataError: it can be neither found nor made.
+        """
+        return []
 
     @abstractmethod
     def _load(self, split: str) -> TensorSet: ...

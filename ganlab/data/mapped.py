@@ -1,0 +1,97 @@
+"""A set of images that stays in a file: mapped where it is looked at, read where it is trained on."""
+
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganlab.atomic import atomic_file
+from ganlab.data.source import TensorSet
+from ganlab.errors import DataError
+
+
+class SampleFile:
+    """Reads samples by index from a file that holds them one after the other from its first byte.
+
+    It reads, and does not map: a mapped page that can no longer be had kills the process, a read that fails is
+    an error like others.  A file that is deleted can be read for as long as it is open.
+    """
+
+    def __init__(self, path: Path, *, bytes_each: int) -> None:
+        self.path, self.bytes_each = path, bytes_each
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+
+    def read(self, indices: Sequence[int], out: Tensor) -> None:
+        """Copy samples into the rows of a contiguous uint8 tensor (len(indices), ...) on the host.
+
+        Raises:
+            DataError: the file is gone, shorter than it was, or the disk fails.
+        """
+        rows = out.flatten(1).numpy()
+        descriptor, size = self._file.fileno(), self.bytes_each
+        try:
+            for row, index in zip(rows, indices, strict=True):
+                if os.preadv(descriptor, [row], index * size) != size:
+                    raise DataError(f"{self.path} became shorter while it was being trained on")
+        except OSError as error:
+            raise DataError(f"{self.path} can no longer be read: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class MappedSet(TensorSet):
+    """A `TensorSet` of uint8 images whose `x` is mapped from a file and takes no memory until it is looked at.
+
+    Attributes:
+        path: the file; the images are its first bytes, one after the other.
+    """
+
+    path: Path = field(kw_only=True)
+
+    @classmethod
+    def open(cls, name: str, path: Path, shape: tuple[int, int, int, int], y: Tensor | None = None) -> "MappedSet":
+        """Map images (N, C, H, W); raises DataError if the file cannot be read."""
+        try:
+            x = torch.from_file(str(path), shared=False, size=math.prod(shape), dtype=torch.uint8)
+        except RuntimeError as error:
+            raise DataError(f"{path} cannot be mapped: {str(error).splitlines()[0]}") from error
+        return cls(name, x.view(shape), y, path=path)
+
+    def samples(self) -> SampleFile:
+        return SampleFile(self.path, bytes_each=self.x[0].numel())
+
+    def in_memory(self) -> TensorSet:
+        """The same samples, read into memory."""
+        x = torch.empty_like(self.x)
+        file = self.samples()
+        for start in range(0, len(x), 1024):
+            indices = range(start, min(start + 1024, len(x)))
+            file.read(indices, x[start : start + 1024])
+        return TensorSet(self.name, x, self.y)
+
+    @cached_property
+    def sha256(self) -> str:
+        """As of a `TensorSet`; worked out once and kept beside the file."""
+        kept = self.path.with_suffix(".sha256")
+        if kept.is_file() and len(text := kept.read_text().strip()) == 64:
+            return text
+        digest = hashlib.sha256(f"{tuple(self.x.shape)} {self.x.dtype} ".encode())
+        file, block = self.samples(), torch.empty_like(self.x[:64])
+        for start in range(0, len(self), 64):
+            indices = range(start, min(start + 64, len(self)))
+            file.read(indices, block[: len(indices)])
+            digest.update(memoryview(block[: len(indices)].numpy()))  # type: ignore[arg-type]
+        try:
+            with atomic_file(kept) as output:
+                output.write(digest.hexdigest().encode())
+        except OSError:  # a cache that only others may write
+            pass
+        return digest.hexdigest()
