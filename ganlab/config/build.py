@@ -38,8 +38,6 @@ def validate(cfg: DictConfig) -> None:
     if cfg.run.name is not None and (cfg.run.name in ("", ".", "..") or set(cfg.run.name) & set("/\\\0\n")):
         raise ConfigError(f"run.name must be the name of a folder, got '{cfg.run.name}'")
     for key, mapping in mappings(cfg):
-        if mapping.get("_target_") is None and key == "evaluation":
-            continue
         for name, fitting in _check_call(key, mapping).items():
             if repr(fitting) != repr(mapping[name]):
                 put(cfg, f"{key}.{name}", fitting)
@@ -57,7 +55,7 @@ def mappings(cfg: DictConfig) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def instantiate(node: DictConfig, key: str, **provided: Any) -> Any:
-    """Build what the mapping at this key describes; None where its ``_target_`` is null.
+    """Build what the mapping at this key describes.
 
     Args:
         node: the mapping, still inside its configuration so that interpolations resolve.
@@ -68,8 +66,6 @@ def instantiate(node: DictConfig, key: str, **provided: Any) -> Any:
         ConfigError: the constructor raised ValueError or TypeError.
     """
     mapping = _container(node, key)
-    if mapping["_target_"] is None:
-        return None
     arguments = {name: value for name, value in mapping.items() if name not in EXTRA.get(key, {})}
     try:
         make = hydra.utils.instantiate(arguments, _partial_=True, _convert_="all")
@@ -106,7 +102,7 @@ def locate(target: Any, key: str) -> Callable[..., Any]:
             ) from error
         for part in parts[split:]:
             if not hasattr(found, part):
-                public = [other for other in dir(found) if not other.startswith("_")]
+                public = [other for other, it in vars(found).items() if other[0] != "_" and callable(it)]
                 raise ConfigError(f"{key}._target_: {name} has no '{part}'{nearest(part, public)}")
             found = getattr(found, part)
         if not callable(found):

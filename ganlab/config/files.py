@@ -1,6 +1,5 @@
-"""A configuration as a file, and two configurations compared."""
+"""A configuration as text and back, and two configurations compared."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,6 @@ def to_dict(cfg: DictConfig) -> dict[str, Any]:
 def to_yaml(cfg: DictConfig) -> str:
     """The configuration as YAML, interpolations resolved."""
     return OmegaConf.to_yaml(cfg, resolve=True)
-
-
-def save(cfg: DictConfig, path: Path) -> None:
-    """Write the resolved configuration; a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(to_yaml(cfg), encoding="utf-8")
-    temporary.replace(path)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:

@@ -109,6 +109,7 @@ class GameConfig:
     g_batch_factor: int = key(1, least=1)
     accumulate: int = key(1, least=1)
     g_real: str = key("reuse", "reuse", "fresh")
+    packing: int = key(1, least=1)
 
 
 @dataclass
@@ -123,9 +124,10 @@ class OptimizerConfig:
 
 @dataclass
 class EmaConfig:
-    """Half-life of the generator's moving average, in images; 0 turns it off."""
+    """Half-life of the generator's moving average, in images (0: off), at most `rampup` times the images seen."""
 
     half_life: float = key(10_000.0, least=0)
+    rampup: float = key(0.05, least=0)
 
 
 @dataclass
