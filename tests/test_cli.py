@@ -112,7 +112,9 @@ def test_train_help_lists_groups_and_choices(tmp_path: Path) -> None:
 def test_refusals(words: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words) == code
     captured = capsys.readouterr()
-    assert captured.out == "" and says in captured.err and "Traceback" not in captured.err
+    assert captured.out == ""
+    assert says in captured.err
+    assert "Traceback" not in captured.err
     assert not words or (captured.err.startswith("ganlab: ") and len(captured.err.splitlines()) <= 4)
 
 
@@ -121,7 +123,9 @@ def test_refusals_in_a_process_of_their_own(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "ganlab: seed must be a whole number, got 'x'\n"
     result = ganlab_command("train", "seed=x", "--debug", cwd=tmp_path)
-    assert result.returncode == 1 and result.stderr.startswith("Traceback") and "ConfigError" in result.stderr
+    assert result.returncode == 1
+    assert result.stderr.startswith("Traceback")
+    assert "ConfigError" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,7 +133,8 @@ def test_a_reader_that_leaves_early() -> None:
     command = subprocess.Popen(
         [sys.executable, "-m", "ganlab", "train", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    assert command.stdout is not None and command.stderr is not None
+    assert command.stdout is not None
+    assert command.stderr is not None
     command.stdout.close()
     assert (command.stderr.read(), command.wait(timeout=60)) == (b"", 141)
     command.stderr.close()
@@ -141,7 +146,8 @@ def test_cfg_prints_what_would_run(tmp_path: Path, capsys: pytest.CaptureFixture
     printed = tmp_path / "printed.yaml"
     printed.write_text(capsys.readouterr().out, encoding="utf-8")
     loaded = config.load(printed)
-    assert loaded.run.notes == "it's a=b ~/x é" and (loaded.game.n_critic, loaded.constraint.clip.bound) == (
+    assert loaded.run.notes == "it's a=b ~/x é"
+    assert (loaded.game.n_critic, loaded.constraint.clip.bound) == (
         3,
         0.01,
     )
@@ -171,7 +177,8 @@ def test_going_on_with_a_run(
     assert cli.main(["train", str(moved), "budget.images=300000"]) == 0
     run = training.cfg.run
     assert (run.name, run.root, run.resume) == ("third", str(tmp_path / "elsewhere"), "auto")
-    assert training.cfg.budget.images == 300_000 and training.cfg.game.n_critic == 5
+    assert training.cfg.budget.images == 300_000
+    assert training.cfg.game.n_critic == 5
     assert config.difference(cfg, training.cfg) == []
     assert cli.main(["train", str(moved), "objective=hinge"]) == 1
     assert "objective cannot be chosen again" in capsys.readouterr().err
@@ -208,4 +215,5 @@ def test_a_class_beside_the_command(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["objective"] == {"_target_": "my_losses.Mine", "margin": 0.25}
     result = ganlab_command(*words, "objective=mine", "objective.margn=1", cwd=tmp_path)
-    assert result.returncode == 1 and "did you mean margin" in result.stderr
+    assert result.returncode == 1
+    assert "did you mean margin" in result.stderr

@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
+from yaml import YAMLError
 
 from ganlab.config import groups
 from ganlab.config.schema import leaves
@@ -24,8 +24,8 @@ from ganlab.errors import ConfigError
 def compose(overrides: Sequence[str] = (), config_dir: Sequence[Path | str] | None = None) -> DictConfig:
     """The configuration that the groups' YAML and these ``key=value`` words make, interpolations unresolved.
 
-    A word whose key is a group chooses YAML (``objective=wgan_gp``, ``penalty=[r1,r2]``); every other word sets one
-    key after composition, so that it wins over every recipe.  The last of equal keys counts.
+    A word whose key is a group chooses YAML (``objective=wgan_gp``, ``penalty=[r1,r2]``); every other word
+    sets one key after composition, so that it wins over every recipe.  The last of equal keys counts.
 
     Args:
         overrides: words as on the command line.
@@ -77,7 +77,7 @@ def _quote(text: str) -> str:
 
 @contextmanager
 def _without_hydra() -> Iterator[None]:
-    """Let a caller inside a Hydra application of its own compose, and find its application again afterwards."""
+    """Let a caller inside a Hydra application of its own compose, and find that again afterwards."""
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         yield

@@ -27,7 +27,7 @@ def to_yaml(cfg: DictConfig) -> str:
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
-    """A saved configuration with the schema's types, and these settings on top; groups cannot be chosen again.
+    """A saved configuration with the schema's types and these settings on top; no group can be chosen again.
 
     Raises:
         ConfigError: the file is missing, is not YAML, or has keys that the schema does not have.
@@ -59,7 +59,7 @@ def difference(old: DictConfig, new: DictConfig) -> list[str]:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict) or not value and not prefix:
+    if not isinstance(value, dict) or (not value and not prefix):
         return {prefix.rstrip("."): value}
     flat: dict[str, Any] = {}
     for name, item in value.items():

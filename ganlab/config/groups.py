@@ -37,7 +37,7 @@ def folders(config_dirs: Sequence[Path | str] = ()) -> list[Path]:
 
 
 def choices(config_dirs: Sequence[Path | str] = ()) -> dict[str, dict[str, Path]]:
-    """``{group: {choice: file}}``, both sorted; a nested group is named with a slash, ``network/generator``."""
+    """``{group: {choice: file}}``, both sorted; nested groups have a slash, ``network/generator``."""
     groups: dict[str, dict[str, Path]] = {}
     for folder in folders(config_dirs):
         for file in folder.rglob("*.yaml"):
