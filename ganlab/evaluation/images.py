@@ -74,7 +74,7 @@ class ImageEvaluation(Evaluation):
         self.data, self.cache, self.reference_split = data, Path(cache), reference
         self.extractor, self.weights = extractor, None if weights is None else Path(weights)
         self.n_fake, self.batch_size, self.seed = n_fake, batch_size, seed
-        self.name = extractor if isinstance(extractor, str) else extractor.get_name()
+        self.name = _name(extractor)
         self.suffix = "" if self.name == "inception-v3-compat" else f"_{self.name}"
         self.directions = {
             f"fid{self.suffix}": "min",
@@ -176,6 +176,18 @@ class ImageEvaluation(Evaluation):
         if self.name == self.data.name and len(self.data.classes or ()) == logits.shape[1]:
             metrics |= class_shares(logits)
         return metrics
+
+
+def _name(extractor: str | nn.Module) -> str:
+    if isinstance(extractor, str):
+        return extractor
+    from torch_fidelity import FeatureExtractorBase
+
+    if not isinstance(extractor, FeatureExtractorBase):
+        raise ValueError(
+            f"extractor must be a name or a torch_fidelity.FeatureExtractorBase, got {extractor!r}"
+        )
+    return extractor.get_name()
 
 
 def class_shares(logits: Tensor) -> dict[str, float]:

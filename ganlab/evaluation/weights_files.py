@@ -4,9 +4,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
+
+import torch.hub
 
 from ganlab.errors import EvaluationError
 
@@ -36,21 +39,21 @@ def inception_weights(cache: Path) -> Path:
     Raises EvaluationError if they cannot be fetched, or are not the official ones.
     """
     name = INCEPTION_URL.rsplit("/", 1)[1]
-    hub = Path(os.environ.get("TORCH_HOME", "~/.cache/torch")).expanduser() / "hub" / "checkpoints" / name
+    hub = Path(torch.hub.get_dir()) / "checkpoints" / name
     for path in (cache / "weights" / name, hub):
         if path.is_file():
             return _checked(path, INCEPTION_SHA256)
     path = cache / "weights" / name
     try:
         with urlopen(INCEPTION_URL, timeout=30) as response:
-            write_atomically(path, lambda file: _copy(response, file))
-    except OSError as error:
+            write_atomically(path, lambda file: _download(response, file))
+    except (OSError, HTTPException) as error:
         raise EvaluationError(
             f"cannot fetch the weights of inception-v3-compat ({error}): run "
             "'ganlab prefetch evaluation=inception' where there is internet, "
             f"or set evaluation.weights to the path of {name}"
         ) from error
-    return _checked(path, INCEPTION_SHA256)
+    return path
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -69,14 +72,17 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> None:
+def _download(source: BinaryIO, target: BinaryIO) -> None:
+    digest = hashlib.sha256()
     while chunk := source.read(1 << 20):
+        digest.update(chunk)
         target.write(chunk)
+    if (found := digest.hexdigest()) != INCEPTION_SHA256:
+        raise EvaluationError(f"{INCEPTION_URL} gave a file with sha256 {found}, not {INCEPTION_SHA256}")
 
 
 def _checked(path: Path, expected: str) -> Path:
-    found = file_sha256(path)
-    if found != expected:
+    if (found := file_sha256(path)) != expected:
         raise EvaluationError(
             f"{path} has sha256 {found}, the right weights have {expected}: delete the file"
         )
