@@ -22,7 +22,7 @@ class Evaluate(OnClock):
 
     def __init__(self, evaluation: Any, log: MetricsLog, *, seed: int, every: int, budget: int) -> None:
         super().__init__(every=every, budget=budget)
-        self.evaluation, self.log, self.seed = evaluation, log, seed
+        self.evaluation, self.metrics, self.seed = evaluation, log, seed
         self.best: dict[str, float] = {}
         self.final: dict[str, float] = {}
 
@@ -42,14 +42,14 @@ class Evaluate(OnClock):
         values = {f"eval/{name}": value for name, value in result.metrics.items()}
         values |= {f"best/{name}": value for name, value in self.best.items()}
         values["time/evaluation_s"] = time.perf_counter() - started
-        self.log.write(trainer, gan, values)
+        self.metrics.write(trainer, gan, values)
         if trainer.is_global_zero:
             protocol = {**result.protocol, "weights_averaged": True, "images": gan.clock.images}
             self.folder.write_summary(final=self.final, best=self.best, protocol=protocol)
 
     @property
     def folder(self) -> RunFolder:
-        return self.log.folder
+        return self.metrics.folder
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "final": self.final}
