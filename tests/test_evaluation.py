@@ -294,6 +294,19 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_only(tmp_path, held_out,
     assert "not kept" in caplog.text
 
 
+@pytest.mark.gpu
+def test_a_gpu_gives_the_numbers_of_the_cpu(tmp_path, inception_file) -> None:
+    for extractor, weights in (("digits", None), ("inception-v3-compat", inception_file)):
+        fake = Digits().split("held_out").x[:64].flip(3)
+        on = {}
+        for device in ("cpu", "cuda"):
+            evaluation = ImageEvaluation(
+                data=Digits(), cache=tmp_path / device, extractor=extractor, weights=weights, n_fake=64
+            )
+            on[device] = evaluation(sampler(fake), device=device).metrics
+        assert on["cuda"] == pytest.approx(on["cpu"], rel=1e-4)  # TF32 would differ by 1e-3
+
+
 def test_the_protocol_says_what_the_number_rests_on(tmp_path, held_out) -> None:
     digits = Digits()
     protocol = evaluate(held_out, cache=tmp_path, seed=7, batch_size=50).protocol

@@ -44,7 +44,7 @@ class ImageEvaluation(Evaluation):
         data: images; `reference` names the split that fakes are compared with.
         cache: folder for reference statistics and downloaded weights.
         extractor: ``digits``, ``inception-v3-compat``, another name known to torch-fidelity, or an instance
-            of a ``torch_fidelity.FeatureExtractorBase``.
+            of a ``torch_fidelity.FeatureExtractorBase`` (in YAML: a mapping with the class as ``_target_``).
         weights: file with the extractor's weights; None: those that ship, or torch-fidelity's download.
         n_fake: images to measure, >= 2; FID is biased upwards in it.
         batch_size: images that pass the extractor at a time, >= 1.

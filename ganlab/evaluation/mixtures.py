@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganlab.data import DataSource, GaussianMixture
 from ganlab.errors import ConfigError
-from ganlab.evaluation.result import Evaluation, Result, Sampler, sampled
+from ganlab.evaluation.result import JSON, Evaluation, Result, Sampler, sampled
 
 STANDARD_DEVIATIONS = 3.0  # within which a point is of high quality
 
@@ -45,7 +45,7 @@ class MixtureEvaluation(Evaluation):
             n = min(self.batch_size, self.n_fake - start)
             points.append(sampled(sample, n, start, shape=self.data.shape).double().cpu())
         metrics = mode_metrics(torch.cat(points), self.data.means, self.data.std)
-        protocol = {
+        protocol: dict[str, JSON] = {
             "n_fake": self.n_fake, "reference": self.data.name, "modes_of": len(self.data.means),
             "std": self.data.std, "high_quality_within": STANDARD_DEVIATIONS, "seed": self.seed,
         }  # fmt: skip

@@ -10,7 +10,9 @@ _ROWS = 1024
 def kth_neighbour(x: Tensor, y: Tensor, *, k: int = 1) -> Tensor:
     """Distance (N,) float64 from every row of `x` (N, D) to its k-th nearest row of `y` (M, D)."""
     y = y.double()  # in float32 the distance of equal rows comes out as 1e-3 of their norm
-    return torch.cat([torch.cdist(rows.double(), y).kthvalue(k, dim=1).values for rows in x.split(_ROWS)])
+    return torch.cat(
+        [torch.cdist(rows.double(), y).kthvalue(k, dim=1).values for rows in torch.split(x, _ROWS)]
+    )
 
 
 def radii(real: Tensor) -> Tensor:
@@ -30,9 +32,9 @@ def density_and_coverage(real: Tensor, radii: Tensor, fake: Tensor) -> tuple[flo
         Coverage: share of balls that hold a fake, in [0, 1]; 1 - 2^-k expected for as many real images.
     """
     hits, covered = 0, torch.zeros(len(real), dtype=torch.bool, device=real.device)
-    for rows in fake.split(_ROWS):
+    for rows in torch.split(fake, _ROWS):
         inside = torch.cdist(rows.double(), real.double()) < radii
-        hits += inside.sum().item()
+        hits += int(inside.sum().item())
         covered |= inside.any(0)
     return hits / (NEIGHBOURS * len(fake)), covered.double().mean().item()
 

@@ -86,14 +86,14 @@ def _compute(
     chosen = _subset(len(real))
     keep = torch.zeros(len(real), dtype=torch.bool).index_fill_(0, chosen, True)
     sums, features = None, []
-    for x, kept in zip(real.x.split(batch_size), keep.split(batch_size), strict=True):
+    for x, kept in zip(torch.split(real.x, batch_size), torch.split(keep, batch_size), strict=True):
         batch, _ = extractor(x.to(device))
         sums = (sums or MomentSum(batch.shape[1], device=batch.device)).add(batch)
         features.append(batch[kept.to(device)])
     near = torch.cat(features)
     distances = None
     if held_out is not None:
-        batches = held_out.x[_subset(len(held_out))].split(batch_size)
+        batches = torch.split(held_out.x[_subset(len(held_out))], batch_size)
         distances = torch.cat([kth_neighbour(extractor(x.to(device))[0], near) for x in batches]).cpu()
     assert sums is not None
     moments = sums.moments()

@@ -31,10 +31,10 @@ def train(data: TensorSet, *, seed: int = 0, epochs: int = EPOCHS) -> DigitClass
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=steps)
         x = data.x.float()
         for _ in range(epochs):
-            for chosen in torch.randperm(len(data)).split(BATCH):
+            for chosen in torch.split(torch.randperm(len(data)), BATCH):
                 _, logits = model(augment(x[chosen]))
                 optimizer.zero_grad()
-                cross_entropy(logits, data.y[chosen]).backward()
+                torch.autograd.backward(cross_entropy(logits, data.y[chosen]))
                 optimizer.step()
                 schedule.step()
     return model.eval()
