@@ -32,8 +32,11 @@ def _top_help() -> str:
             "",
             "Train, compare and report GANs.",
             "",
+            "commands:",
+            *rows,
+            "",
+            "ganlab COMMAND --help explains one; ganlab --version prints the version.",
         ]
-        + ["commands:", *rows, "", "ganlab COMMAND --help explains one; ganlab --version prints the version."]
     )
 
 
@@ -92,8 +95,8 @@ def _dispatch(words: Sequence[str]) -> int:
     if text:
         print(text, end="")
         return 0
-    # A user's classes are found beside the place where the command runs and in the folders of their YAML; at the
-    # end of the path, so that a file random.py there hides nothing.
+    # A user's classes are found where the command runs and in the folders of their YAML; at the end of the
+    # path, so that a file random.py there hides nothing.
     places = [str(Path(folder).absolute()) for folder in ("", *arguments.config_dir)]
     sys.path += [place for place in places if place not in sys.path]
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
@@ -120,7 +123,7 @@ def _reader_has_left() -> bool:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 for an error, 2 for words that are no command, 130 for Ctrl-C."""
+    """Run one command and return its exit code: 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     words = sys.argv[1:] if words is None else list(words)
     try:
         code = _dispatch(words)
@@ -133,7 +136,7 @@ def main(words: Sequence[str] | None = None) -> int:
         known = f" {words[0]}" if words and words[0] in available() else ""
         _complain(f"{error} (see ganlab{known} --help)")
         return 2
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_has_left():
             return 141
         if "--debug" in words:

@@ -188,19 +188,15 @@ class GAN(L.LightningModule):
 
     def _prepare(self, batch: Tensor) -> Tensor:
         """Real samples as D sees them: (M, B, ...) floats, packs of consecutive samples side by side."""
-        return self._pack(to_float(batch, self._dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
+        return self._pack(to_float(batch, self.dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
 
     def _fakes(self, n: int, draws: Draws) -> Tensor:
         """n fakes as D sees them."""
-        return self._pack(self.generator(self.latent.draw(n * self.game.packing, draws, self._dtype)))
+        return self._pack(self.generator(self.latent.draw(n * self.game.packing, draws, self.dtype)))
 
     def _pack(self, x: Tensor) -> Tensor:
         """(n * m, C, ...) -> (n, m * C, ...): m consecutive samples become the channels of one pack."""
         return x if self.game.packing == 1 else x.unflatten(0, (-1, self.game.packing)).flatten(1, 2)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return next(self.generator.parameters()).dtype
 
     def _draws(self, *phase: int | str) -> Draws:
         if self._random is None or self._random.device != self.device:

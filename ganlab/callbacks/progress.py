@@ -20,7 +20,7 @@ class Progress(OnClock):
     def __init__(self, log: MetricsLog, *, every: int, lines_every: int, budget: int) -> None:
         self.terminal = sys.stderr.isatty()
         super().__init__(every=every if self.terminal else lines_every, budget=budget)
-        self.log = log
+        self.metrics = log
         self.bar: tqdm | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -38,7 +38,7 @@ class Progress(OnClock):
 
     def text(self) -> str:
         """Losses, D's mean outputs, speed and the newest FID, as far as they are known."""
-        latest = self.log.latest
+        latest = self.metrics.latest
         parts = [
             f"{label} {latest[name]:{form}}"
             for label, name, form in (

@@ -6,7 +6,19 @@ against the schema and against the constructors, `instantiate` builds one object
 
 from ganlab.config.build import instantiate, validate
 from ganlab.config.compose import compose
-from ganlab.config.files import difference, load, save, to_dict, to_yaml
+from ganlab.config.files import difference, load, to_dict, to_yaml
+from ganlab.config.groups import choices, description
 from ganlab.config.schema import Config
 
-__all__ = ["Config", "compose", "difference", "instantiate", "load", "save", "to_dict", "to_yaml", "validate"]
+__all__ = [
+    "Config",
+    "choices",
+    "compose",
+    "description",
+    "difference",
+    "instantiate",
+    "load",
+    "to_dict",
+    "to_yaml",
+    "validate",
+]

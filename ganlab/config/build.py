@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganlab.config.groups import nearest
 from ganlab.config.schema import EXTRA, FOREIGN, PROVIDED, Range, leaves
 from ganlab.config.settings import put
-from ganlab.config.values import Mismatch, conform
+from ganlab.config.values import MismatchError, conform
 from ganlab.errors import ConfigError
 
 _HYDRA_WORDS = {"_target_", "_args_", "_partial_", "_recursive_", "_convert_"}
@@ -21,7 +21,7 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def validate(cfg: DictConfig) -> None:
-    """Check every type, range and constructor argument; whole floats where ints are wanted become ints in place.
+    """Check types, ranges and constructor arguments; whole floats become ints in place where ints are meant.
 
     Imports the classes that the configuration names, builds none of them.
 
@@ -38,8 +38,6 @@ def validate(cfg: DictConfig) -> None:
     if cfg.run.name is not None and (cfg.run.name in ("", ".", "..") or set(cfg.run.name) & set("/\\\0\n")):
         raise ConfigError(f"run.name must be the name of a folder, got '{cfg.run.name}'")
     for key, mapping in mappings(cfg):
-        if mapping.get("_target_") is None and key == "evaluation":
-            continue
         for name, fitting in _check_call(key, mapping).items():
             if repr(fitting) != repr(mapping[name]):
                 put(cfg, f"{key}.{name}", fitting)
@@ -57,7 +55,7 @@ def mappings(cfg: DictConfig) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def instantiate(node: DictConfig, key: str, **provided: Any) -> Any:
-    """Build what the mapping at this key describes; None where its ``_target_`` is null.
+    """Build what the mapping at this key describes.
 
     Args:
         node: the mapping, still inside its configuration so that interpolations resolve.
@@ -68,8 +66,6 @@ def instantiate(node: DictConfig, key: str, **provided: Any) -> Any:
         ConfigError: the constructor raised ValueError or TypeError.
     """
     mapping = _container(node, key)
-    if mapping["_target_"] is None:
-        return None
     arguments = {name: value for name, value in mapping.items() if name not in EXTRA.get(key, {})}
     try:
         make = hydra.utils.instantiate(arguments, _partial_=True, _convert_="all")
@@ -106,12 +102,12 @@ def locate(target: Any, key: str) -> Callable[..., Any]:
             ) from error
         for part in parts[split:]:
             if not hasattr(found, part):
-                public = [other for other in dir(found) if not other.startswith("_")]
+                public = [other for other, it in vars(found).items() if other[0] != "_" and callable(it)]
                 raise ConfigError(f"{key}._target_: {name} has no '{part}'{nearest(part, public)}")
             found = getattr(found, part)
         if not callable(found):
             raise ConfigError(f"{key}._target_: {target} is not a class or a function")
-        return found  # type: ignore[no-any-return]
+        return found
     raise ConfigError(f"{key}._target_: there is no module {parts[0]} to import {target} from")
 
 
@@ -174,7 +170,7 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
 def _fit(key: str, value: Any, annotation: Any) -> Any:
     try:
         return conform(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value, annotation)
-    except Mismatch as mismatch:
+    except MismatchError as mismatch:
         hint = f"; write '\"{value}\"' for text" if str(mismatch) == "text" and value is not None else ""
         raise ConfigError(f"{key} must be {mismatch}, got {value!r}{hint}") from None
 
@@ -183,7 +179,7 @@ def _check_range(key: str, value: Any, allowed: Range | None) -> None:
     if allowed is None or value is None:
         return
     for element in value if isinstance(value, list) else [value]:
-        if isinstance(element, str) and not allowed.words or element not in allowed:
+        if (isinstance(element, str) and not allowed.words) or element not in allowed:
             hint = nearest(element, allowed.words) if allowed.words else ""
             each = "each of " if isinstance(value, list) else ""
             raise ConfigError(f"{each}{key} must be {allowed}, got {element!r}{hint}")

@@ -1,6 +1,7 @@
 """Composition: the packaged YAML, the user's folders of YAML, and what the user says on the command line."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from ganlab.config import groups
+from ganlab.config.schema import leaves
 from ganlab.config.settings import apply
 from ganlab.config.values import parse, split_word
 from ganlab.errors import ConfigError
@@ -21,8 +24,8 @@ from ganlab.errors import ConfigError
 def compose(overrides: Sequence[str] = (), config_dir: Sequence[Path | str] | None = None) -> DictConfig:
     """The configuration that the groups' YAML and these ``key=value`` words make, interpolations unresolved.
 
-    A word whose key is a group chooses YAML (``objective=wgan_gp``, ``penalty=[r1,r2]``); every other word sets one
-    key after composition, so that it wins over every recipe.  The last of equal keys counts.
+    A word whose key is a group chooses YAML (``objective=wgan_gp``, ``penalty=[r1,r2]``); every other word
+    sets one key after composition, so that it wins over every recipe.  The last of equal keys counts.
 
     Args:
         overrides: words as on the command line.
@@ -74,13 +77,12 @@ def _quote(text: str) -> str:
 
 @contextmanager
 def _without_hydra() -> Iterator[None]:
-    """Let a caller inside a Hydra application of its own compose, and find its application again afterwards."""
-    singleton = GlobalHydra.instance()
-    outer, singleton.hydra = singleton.hydra, None
+    """Let a caller inside a Hydra application of its own compose, and find that again afterwards."""
+    outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         yield
     finally:
-        singleton.hydra = outer
+        GlobalHydra.instance().hydra = outer  # Hydra has put a copy in the place of the first instance
 
 
 def _hydra(choices: list[str], dirs: Sequence[Path | str]) -> DictConfig:
@@ -91,16 +93,30 @@ def _hydra(choices: list[str], dirs: Sequence[Path | str]) -> DictConfig:
     try:
         with _without_hydra(), initialize_config_dir(str(main), version_base="1.3"):
             return hydra_compose("train", choices)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise ConfigError(_sentence(error)) from error
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise ConfigError(_sentence(error, groups.choices(dirs))) from error
 
 
-def _sentence(error: BaseException) -> str:
-    """Hydra's report in one line: the file, the key, the reason."""
+def _sentence(error: Exception, available: Mapping[str, Mapping[str, Path]]) -> str:
+    """What Hydra or the YAML reader reports on several lines, in one: the file, the key, the reason."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    where = [line.replace("full_key: ", "key ") for line in lines[1:] if line.startswith("full_key: ")]
-    first = lines[0].split(": ", 1) if lines[0].startswith("In '") else ["", lines[0]]
-    cause = lines[1] if len(lines) > 1 and "raised while composing" in lines[0] else first[-1]
+    file = re.match(r"In '([^']+)': ", lines[0])
+    where = f"{file[1]}.yaml: " if file else ""
+    key = next((line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")), "")
+    if missing := re.search(r"Could not find '([^']+)/([^'/]+)'", lines[0]):
+        names = list(available.get(missing[1], ()))
+        hint = groups.nearest(missing[2], names)
+        return f"{where}{missing[1]} has no choice '{missing[2]}'{hint} (choices: {', '.join(names)})"
+    if re.search(r"Key '[^']*' not in", str(error)):
+        if key in available:  # its keys went below its group's name
+            return f"{where}there is no section '{key}'; the file must begin with '# @package _global_'"
+        known = leaves()
+        sections = {name.rpartition(".")[0] for name in known} - {""}
+        return f"{where}there is no key '{key}'{groups.nearest(key, [*known, *sections])}"
+    if len(lines) > 1 and "raised while composing" in lines[0]:
+        return where + (f"{key}: " if key else "") + lines[1]
     return (
-        " ".join([part for part in (first[0].replace("In ", "configs "), *where[:1]) if part]) + f": {cause}"
+        " ".join(lines)
+        if isinstance(error, YAMLError)
+        else where + lines[0].removeprefix(file[0] if file else "")
     )

@@ -1,6 +1,5 @@
-"""A configuration as a file, and two configurations compared."""
+"""A configuration as text and back, and two configurations compared."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,15 +26,8 @@ def to_yaml(cfg: DictConfig) -> str:
     return OmegaConf.to_yaml(cfg, resolve=True)
 
 
-def save(cfg: DictConfig, path: Path) -> None:
-    """Write the resolved configuration; a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(to_yaml(cfg), encoding="utf-8")
-    temporary.replace(path)
-
-
 def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
-    """A saved configuration with the schema's types, and these settings on top; groups cannot be chosen again.
+    """A saved configuration with the schema's types and these settings on top; no group can be chosen again.
 
     Raises:
         ConfigError: the file is missing, is not YAML, or has keys that the schema does not have.
@@ -67,7 +59,7 @@ def difference(old: DictConfig, new: DictConfig) -> list[str]:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict) or not value and not prefix:
+    if not isinstance(value, dict) or (not value and not prefix):
         return {prefix.rstrip("."): value}
     flat: dict[str, Any] = {}
     for name, item in value.items():

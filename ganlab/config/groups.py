@@ -37,7 +37,7 @@ def folders(config_dirs: Sequence[Path | str] = ()) -> list[Path]:
 
 
 def choices(config_dirs: Sequence[Path | str] = ()) -> dict[str, dict[str, Path]]:
-    """``{group: {choice: file}}``, both sorted; a nested group is named with a slash, ``network/generator``."""
+    """``{group: {choice: file}}``, both sorted; nested groups have a slash, ``network/generator``."""
     groups: dict[str, dict[str, Path]] = {}
     for folder in folders(config_dirs):
         for file in folder.rglob("*.yaml"):
@@ -58,7 +58,9 @@ def description(file: Path) -> str:
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """``; did you mean 'x' or 'y'?`` for the names like this one, or nothing."""
-    lower = {other.lower(): other for other in names}
-    close = get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(lower[other] for other in close)}?" if close else ""
+    """``; did you mean x or y?`` for the names like this one, or nothing."""
+    close = get_close_matches(name, names, n=3)
+    if not close:
+        lower = {other.lower(): other for other in names}
+        close = [lower[other] for other in get_close_matches(name.lower(), lower, n=3)]
+    return f"; did you mean {' or '.join(close)}?" if close else ""

@@ -1,7 +1,7 @@
 """Every key that is not an argument of a class: its type, its default and its range.
 
-The mappings with a ``_target_`` (data, objective, networks, ...) are open here: `ganlab.config.build` checks them
-against the constructors they name.
+The mappings with a ``_target_`` (data, objective, networks, ...) are open here: `ganlab.config.build` checks
+them against the constructors they name.
 """
 
 import math
@@ -45,13 +45,13 @@ class Range:
 
 
 def key(default: Any, *words: str, **interval: float) -> Any:
-    """A dataclass field with a range: the words it may be, or ``least=``, ``above=``, ``most=``, ``below=``."""
+    """A dataclass field with a range: the words it may be, or bounds named as in `Range`."""
     return field(default=default, metadata={"range": Range(words=words, **interval)})
 
 
 @dataclass
 class RunConfig:
-    """Where the run is written; `name` null makes one up, `resume: auto` goes on if the folder holds a checkpoint."""
+    """Where the run is written; null makes up a name, `resume: auto` goes on from a checkpoint there."""
 
     name: str | None = None
     root: str = "runs"
@@ -109,6 +109,7 @@ class GameConfig:
     g_batch_factor: int = key(1, least=1)
     accumulate: int = key(1, least=1)
     g_real: str = key("reuse", "reuse", "fresh")
+    packing: int = key(1, least=1)
 
 
 @dataclass
@@ -123,9 +124,10 @@ class OptimizerConfig:
 
 @dataclass
 class EmaConfig:
-    """Half-life of the generator's moving average, in images; 0 turns it off."""
+    """Half-life of G's moving average, in images (0: off), at most `rampup` times the images seen."""
 
     half_life: float = key(10_000.0, least=0)
+    rampup: float = key(0.05, least=0)
 
 
 @dataclass

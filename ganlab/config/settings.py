@@ -8,7 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganlab.config import groups
 from ganlab.config.schema import EXTRA, leaves
-from ganlab.config.values import Mismatch, conform, parse, read
+from ganlab.config.values import MismatchError, conform, parse, read
 from ganlab.errors import ConfigError
 
 
@@ -28,7 +28,7 @@ def _assign(cfg: DictConfig, key: str, value: Any) -> None:
             fitting = (
                 read(value, leaf.annotation) if isinstance(value, str) else conform(value, leaf.annotation)
             )
-        except Mismatch as mismatch:
+        except MismatchError as mismatch:
             raise ConfigError(f"{key} must be {mismatch}, got '{value}'") from None
         put(cfg, key, fitting)
         return
@@ -54,7 +54,7 @@ def put(cfg: DictConfig, key: str, value: Any) -> None:
 
 
 def _section(cfg: DictConfig, key: str, value: Any) -> Any:
-    """What stands at this key now, None if a class's mapping or a list of penalties may get it, else refuse it."""
+    """What stands at this key; None where a class's mapping or the penalties may get it, else refuse it."""
     node: Any = cfg
     names = key.split(".")
     open_mapping = False
@@ -66,7 +66,9 @@ def _section(cfg: DictConfig, key: str, value: Any) -> Any:
             raise ConfigError(f"{key}: {path} is a value, not a section")
         open_mapping = open_mapping or "_target_" in node
         if name not in node:
-            if open_mapping or path in ("penalty", "constraint") and _names_class(names[depth + 1 :], value):
+            if open_mapping or (
+                path in ("penalty", "constraint") and _names_class(names[depth + 1 :], value)
+            ):
                 return None
             raise ConfigError(_unknown(cfg, key, path, list(map(str, node))))
         node = None if OmegaConf.is_interpolation(node, name) else node[name]
@@ -74,7 +76,7 @@ def _section(cfg: DictConfig, key: str, value: Any) -> Any:
 
 
 def _names_class(rest: Sequence[str], value: Any) -> bool:
-    return list(rest) == ["_target_"] or not rest and isinstance(value, Mapping) and "_target_" in value
+    return list(rest) == ["_target_"] or (not rest and isinstance(value, Mapping) and "_target_" in value)
 
 
 def _unknown(cfg: DictConfig, key: str, path: str, siblings: list[str]) -> str:

@@ -1,7 +1,7 @@
 """Reading what a person or an agent typed: ``key=value`` words, and values that must fit a type.
 
-W&B's ``${args_no_hyphens}`` writes Python (``1e-05``, ``['r1', 'r2']``, ``True``, ``None``, ``64.0``), people write
-YAML (``true``, ``null``, ``[r1,r2]``) and sentences (``it's a=b``).  Everything that is not a value is text.
+W&B's ``${args_no_hyphens}`` writes Python (``1e-05``, ``['r1', 'r2']``, ``True``, ``None``, ``64.0``), people
+write YAML (``true``, ``null``, ``[r1,r2]``) and sentences (``it's a=b``).  What is not a value is text.
 """
 
 import ast
@@ -19,7 +19,7 @@ _KEY = re.compile(r"[A-Za-z_]\w*([./]\w+)*")
 _CLOSING = {"[": "]", "{": "}", "(": ")"}
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """A value does not fit a type; the text says what would."""
 
 
@@ -113,7 +113,7 @@ def conform(value: Any, annotation: Any) -> Any:
     """The value as this annotation wants it: whole floats become ints for int, ints become floats for float.
 
     Raises:
-        Mismatch: it does not fit; annotations that say nothing about plain values accept every value.
+        MismatchError: it does not fit; annotations that say nothing about plain values accept every value.
     """
     members = _members(annotation)
     if len(members) == 1:
@@ -122,11 +122,11 @@ def conform(value: Any, annotation: Any) -> Any:
     for member in members:
         try:
             fitting.append(_conform(value, member))
-        except Mismatch as mismatch:
+        except MismatchError as mismatch:
             wanted.append(str(mismatch))
     if not fitting:
         plain = [want for want in wanted if want != _OBJECT]  # float | Tensor: say "a number"
-        raise Mismatch(" or ".join(dict.fromkeys(plain or wanted)))
+        raise MismatchError(" or ".join(dict.fromkeys(plain or wanted)))
     return next((fit for fit in fitting if type(fit) is type(value)), fitting[0])
 
 
@@ -137,7 +137,7 @@ def _conform(value: Any, annotation: Any) -> Any:
     if origin is Literal:
         if any(value == option and type(value) is type(option) for option in arguments):
             return value
-        raise Mismatch("one of " + ", ".join(str(option) for option in arguments))
+        raise MismatchError("one of " + ", ".join(str(option) for option in arguments))
     if origin in (Any, object) or not isinstance(origin, type):
         return value
     if isinstance(value, Mapping) and (issubclass(origin, Mapping) or "_target_" in value):
@@ -146,7 +146,7 @@ def _conform(value: Any, annotation: Any) -> Any:
         return _elements(value, origin, arguments)
     if issubclass(origin, Path):
         return _plain(value, str)
-    raise Mismatch("a mapping" if issubclass(origin, Mapping) else _OBJECT)
+    raise MismatchError("a mapping" if issubclass(origin, Mapping) else _OBJECT)
 
 
 _OBJECT = "an object, given as a mapping with a _target_"
@@ -161,20 +161,20 @@ def _plain(value: Any, kind: type) -> Any:
         return int(value)
     if kind is str and isinstance(value, int) and number:
         return str(value)  # a folder named 2024
-    if isinstance(value, kind) and not (kind is int):
+    if isinstance(value, kind) and kind is not int:
         return value
-    raise Mismatch(_PLAIN[kind])
+    raise MismatchError(_PLAIN[kind])
 
 
 def _elements(value: Any, origin: type, arguments: tuple[Any, ...]) -> list[Any]:
     if not isinstance(value, (list, tuple)):
-        raise Mismatch("a list")
+        raise MismatchError("a list")
     kinds: Sequence[Any] = arguments[:1] * len(value) if arguments else [Any] * len(value)
     if origin is tuple and arguments and arguments[-1] is not Ellipsis:
         kinds = arguments
         if len(value) != len(kinds):
-            raise Mismatch(f"a list of {len(kinds)}")
+            raise MismatchError(f"a list of {len(kinds)}")
     try:
         return [conform(element, kind) for element, kind in zip(value, kinds, strict=True)]
-    except Mismatch as mismatch:
-        raise Mismatch(f"a list whose elements are each {mismatch}") from None
+    except MismatchError as mismatch:
+        raise MismatchError(f"a list whose elements are each {mismatch}") from None
