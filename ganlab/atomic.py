@@ -13,10 +13,10 @@ _ABANDONED = 24 * 3600  # seconds without a write after which nobody can still b
 
 
 class NewFile:
-    """A temporary file in a folder, open for reading and writing, until it is published under its name or dropped.
+    """A temporary file in a folder, open for reading and writing, until it is published or dropped.
 
-    Several processes on several machines may make the same file at once: each writes one of its own, and no lock
-    is taken.
+    Several processes on several machines may make the same file at once: each writes one of its own, and no
+    lock is taken.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,7 +25,7 @@ class NewFile:
         self.file: BinaryIO = self.path.open("x+b")
 
     def publish(self, path: Path, *, keep_existing: bool = False) -> None:
-        """Sync the content and name it; with `keep_existing`, a file that is there already stays and ours goes.
+        """Sync the content and name it; with `keep_existing`, a file that is there already stays.
 
         Raises:
             OSError: the file cannot be written.

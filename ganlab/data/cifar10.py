@@ -25,8 +25,8 @@ class Cifar10(PublishedImages):
     """``train`` (50,000) and ``held_out`` (the 10,000 of the official test set).
 
     Args:
-        root: folder with cifar-10-python.tar.gz or cifar-10-batches-py, or one of the two itself; the archive is
-            downloaded to it if neither is there; None for ``data`` in ganlab's cache folder.
+        root: folder with cifar-10-python.tar.gz or cifar-10-batches-py, or one of the two itself; the archive
+            is downloaded to it if neither is there; None for ``data`` in ganlab's cache folder.
         resolution: side in pixels, >= 32; larger sizes are reached bilinearly.
         flip: show every image mirrored half of the time; evaluations see none mirrored.
 
@@ -82,7 +82,9 @@ def _members(archive: Path, names: tuple[str, ...]) -> dict[Path, bytes]:
                 if name in names and (file := tar.extractfile(member)) is not None:
                     found[name] = file.read()
     except (OSError, EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
-        raise DataError(f"{archive} is damaged or not a .tar.gz ({error}); delete it to download it again") from error
+        raise DataError(
+            f"{archive} is damaged or not a .tar.gz ({error}); delete it to download it again"
+        ) from error
     if missing := [name for name in names if name not in found]:
         raise DataError(f"{archive} has no member {missing[0]}; is it the python version of CIFAR-10?")
     return {archive / name: found[name] for name in names}

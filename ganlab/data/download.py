@@ -50,14 +50,16 @@ def download(remote: Remote, folder: Path, *, otherwise: str) -> Path:
         for url in remote.urls:
             try:
                 return _fetch(remote, url, folder)
-            except _Unavailable as problem:
+            except _UnavailableError as problem:
                 problems.append(f"{url}: {problem}")
     except OSError as error:
-        raise DataError(f"cannot write {folder / remote.name} ({error.strerror or error}): {otherwise}") from error
+        raise DataError(
+            f"cannot write {folder / remote.name} ({error.strerror or error}): {otherwise}"
+        ) from error
     raise DataError(f"cannot download {remote.name} ({'; '.join(problems)}): {otherwise}")
 
 
-class _Unavailable(Exception):
+class _UnavailableError(Exception):
     """A place that does not have the file."""
 
 
@@ -76,9 +78,11 @@ def _fetch(remote: Remote, url: str, folder: Path) -> Path:
                     break
         if size != remote.size:
             than = "more" if size > remote.size else f"{size:,}"
-            raise _Unavailable(f"{than} bytes instead of {remote.size:,}")
+            raise _UnavailableError(f"{than} bytes instead of {remote.size:,}")
         if digest.hexdigest() != remote.sha256:
-            raise _Unavailable(f"SHA-256 {digest.hexdigest()[:12]}... instead of {remote.sha256[:12]}...")
+            raise _UnavailableError(
+                f"SHA-256 {digest.hexdigest()[:12]}... instead of {remote.sha256[:12]}..."
+            )
         path = folder / remote.name
         new.publish(path)
     return path
@@ -90,4 +94,4 @@ def _blocks(url: str) -> Iterator[bytes]:
             while block := response.read(_BLOCK):
                 yield block
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _Unavailable(str(getattr(error, "reason", error)) or type(error).__name__) from error
+        raise _UnavailableError(str(getattr(error, "reason", error)) or type(error).__name__) from error

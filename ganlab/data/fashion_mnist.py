@@ -9,9 +9,9 @@ class FashionMnist(IdxImages):
     """Clothes in MNIST's format: ``train`` (60,000), ``held_out`` (the 10,000 of the official test set).
 
     Args:
-        root: folder with the files as torchvision leaves them (``FashionMNIST/raw``) or plainly, gzipped or not;
-            if they are not there, those of Debian's package dataset-fashion-mnist are taken, and else they are
-            downloaded to it; None for ``data`` in ganlab's cache folder.
+        root: folder with the files as torchvision leaves them (``FashionMNIST/raw``) or plainly, gzipped or
+            not; else those of Debian's package dataset-fashion-mnist are taken if it is installed, or they
+            are downloaded; None for ``data`` in ganlab's cache folder.
         resolution: side in pixels, >= 28; larger sizes are reached bilinearly.
         flip: show every image mirrored half of the time; evaluations see none mirrored.
 
@@ -20,7 +20,8 @@ class FashionMnist(IdxImages):
 
     name, title = "fashion_mnist", "Fashion-MNIST"
     classes = (
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     )  # fmt: skip
     folders = ("FashionMNIST/raw", "fashion-mnist", "fashion_mnist", "FashionMNIST", "raw", "")
     elsewhere = (Path("/usr/share/datasets/fashion-mnist"),)  # where Debian's package puts them

@@ -30,8 +30,8 @@ class ImageFolder(DataSource):
         resolution: side in pixels, >= 4.
         channels: 3 for RGB, 1 for grey; images of the other kind are converted.
         flip: show every image mirrored half of the time; evaluations see none mirrored.
-        labels: ``folders``: an image's class is the subfolder it lies in, of those that differ first on the way
-            down from the root; ``auto``: so if every image has one, else no labels; ``none``.
+        labels: ``folders``: an image's class is the subfolder it lies in, of those that differ first on the
+            way down from the root; ``auto``: so if every image has one, else no labels; ``none``.
         unreadable: ``skip`` files that are no usable image and list them by name, or ``refuse`` the folder.
         smallest: shorter side in pixels below which an image counts as unreadable, >= 1.
         workers: processes that decode; None for one per core.
@@ -107,7 +107,9 @@ class ImageFolder(DataSource):
         if self.labels == "auto":
             return None
         reason = f"{without} lies in none" if without else "there is only one"
-        raise DataError(f"data.labels=folders needs every image of {self.root} in a class subfolder, and {reason}")
+        raise DataError(
+            f"data.labels=folders needs every image of {self.root} in a class subfolder, and {reason}"
+        )
 
 
 def _class_folders(names: tuple[str, ...]) -> tuple[list[str], str | None]:

@@ -62,7 +62,7 @@ class Loader(ABC):
 
 
 class DeviceLoader(Loader):
-    """For a set that fits on the device: it is moved there once, so no workers, no copies, no synchronisation."""
+    """For a set that fits on the device: moved there once; no workers, no copies, no synchronisation."""
 
     def _open(self, data: TensorSet) -> None:
         if isinstance(data, MappedSet) and self.device.type == "cpu":

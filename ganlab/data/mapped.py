@@ -19,8 +19,8 @@ from ganlab.errors import DataError
 class SampleFile:
     """Reads samples by index from a file that holds them one after the other from its first byte.
 
-    It reads, and does not map: a mapped page that can no longer be had kills the process, a read that fails is
-    an error like others.  A file that is deleted can be read for as long as it is open.
+    It reads, and does not map: a mapped page that can no longer be had kills the process, a read that fails
+    is an error like others.  A file that is deleted can be read for as long as it is open.
     """
 
     def __init__(self, path: Path, *, bytes_each: int) -> None:
@@ -48,7 +48,7 @@ class SampleFile:
 
 @dataclass(frozen=True)
 class MappedSet(TensorSet):
-    """A `TensorSet` of uint8 images whose `x` is mapped from a file and takes no memory until it is looked at.
+    """A `TensorSet` of uint8 images whose `x` is mapped from a file, in memory only where it is looked at.
 
     Attributes:
         path: the file; the images are its first bytes, one after the other.
@@ -57,7 +57,9 @@ class MappedSet(TensorSet):
     path: Path = field(kw_only=True)
 
     @classmethod
-    def open(cls, name: str, path: Path, shape: tuple[int, int, int, int], y: Tensor | None = None) -> "MappedSet":
+    def open(
+        cls, name: str, path: Path, shape: tuple[int, int, int, int], y: Tensor | None = None
+    ) -> "MappedSet":
         """Map images (N, C, H, W); raises DataError if the file cannot be read."""
         try:
             x = torch.from_file(str(path), shared=False, size=math.prod(shape), dtype=torch.uint8)

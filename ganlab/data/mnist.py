@@ -9,7 +9,12 @@ from ganlab.data.published import PublishedImages
 from ganlab.data.source import TensorSet
 from ganlab.errors import DataError
 
-_STEMS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_STEMS = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 class IdxImages(PublishedImages):
@@ -64,8 +69,8 @@ class Mnist(IdxImages):
     """The handwritten digits: ``train`` (60,000), ``held_out`` (the 10,000 of the official test set).
 
     Args:
-        root: folder with the files as torchvision leaves them (``MNIST/raw``) or plainly, gzipped or not; they
-            are downloaded to it if they are not there; None for ``data`` in ganlab's cache folder.
+        root: folder with the files as torchvision leaves them (``MNIST/raw``) or plainly, gzipped or not;
+            they are downloaded to it if they are not there; None for ``data`` in ganlab's cache folder.
         resolution: side in pixels, >= 28; larger sizes are reached bilinearly.
 
     Source: Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits (1998).

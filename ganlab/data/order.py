@@ -27,7 +27,9 @@ class _Epochs(ABC):
     def _epoch(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:
             generator = torch.Generator().manual_seed(fold(self.seed, self.purpose, epoch))
-            self._epochs = {e: p for e, p in self._epochs.items() if e == epoch - 1}  # a batch may straddle two
+            self._epochs = {
+                e: p for e, p in self._epochs.items() if e == epoch - 1
+            }  # a batch may straddle two
             self._epochs[epoch] = self._draw(generator).to(self.device, non_blocking=True)
         return self._epochs[epoch]
 
@@ -73,7 +75,14 @@ class Steps:
     """
 
     def __init__(
-        self, *, batch_size: int, micro_batches: int, position: int, steps: int, rank: int = 0, world_size: int = 1
+        self,
+        *,
+        batch_size: int,
+        micro_batches: int,
+        position: int,
+        steps: int,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         self.batch_size, self.micro_batches = batch_size, micro_batches
         self.position, self.steps = position, steps

@@ -64,8 +64,8 @@ class PublishedImages(DataSource):
     def _advice(self) -> str:
         root = "" if self.given_root is None else f" data.root={self.given_root}"
         return (
-            f"{self.title} is not under {self.root}; run 'ganlab prefetch data={self.name}{root}' where there is"
-            " internet, or set data.root to where it lies"
+            f"{self.title} is not under {self.root}; run 'ganlab prefetch data={self.name}{root}'"
+            " where there is internet, or set data.root to where it lies"
         )
 
     def _load(self, split: str) -> TensorSet:

@@ -1,4 +1,4 @@
-"""Batches of a set that does not fit on the device, made ready by a thread while the step before them runs."""
+"""Batches of a set that does not fit on the device, made ready while earlier steps run."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ _DEVICE_SHARE = 1 / 3  # of the free memory of an accelerator that data may take
 
 
 def fits(data: TensorSet, device: torch.device) -> bool:
-    """Whether a `DeviceLoader` should keep this set on the device; else a `StreamingLoader` yields the same."""
+    """Whether a `DeviceLoader` should keep this set; if not, a `StreamingLoader` yields the same."""
     size = data.x.numel() * data.x.element_size()
     if device.type == "cuda":
         return size <= _DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
@@ -32,10 +32,10 @@ class _Ready(NamedTuple):
 
 
 class StreamingLoader(Loader):
-    """Yields what a `DeviceLoader` of the same arguments would, from a set that stays on disk or in host memory.
+    """Yields what a `DeviceLoader` of the same arguments would, from a set that stays on disk or in host RAM.
 
-    A thread reads the samples of the next steps into pinned memory and copies them to the device on a stream of
-    its own.  An error in it (a file that vanished) is raised where the batch is asked for.
+    A thread reads the samples of the next steps into pinned memory and copies them to the device on a stream
+    of its own.  An error in it (a file that vanished) is raised where the batch is asked for.
 
     Attributes:
         waited: seconds that the training loop has waited for batches, the first one not counted.
@@ -73,7 +73,7 @@ class StreamingLoader(Loader):
                 if not _put(ready, batch, stop):
                     return
             _put(ready, None, stop)
-        except BaseException as error:  # noqa: BLE001  it is raised in the training loop
+        except BaseException as error:  # it is raised in the training loop
             _put(ready, error, stop)
 
     def _read_step(self, position: int, out: Tensor) -> None:

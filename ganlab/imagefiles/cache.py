@@ -64,7 +64,7 @@ def open_cache(path: Path, target: Target) -> Cache | None:
 def finish(
     file: BinaryIO, target: Target, names: Sequence[str], unreadable: Sequence[tuple[int, str]], moving: int
 ) -> None:
-    """Complete a file that has a row of pixels for each name: close the gaps, write what it holds at its end."""
+    """Complete a file with a row of pixels for each name: close the gaps, write at its end what it holds."""
     gaps = {row for row, _ in unreadable}
     kept = [row for row in range(len(names)) if row not in gaps]
     _close_gaps(file, kept, target.size)
@@ -90,16 +90,18 @@ def _close_gaps(file: BinaryIO, kept: Sequence[int], size: int) -> None:
 
 
 def _hash(*parts: object) -> str:
-    return hashlib.blake2b(repr((VERSION, *parts)).encode(errors="surrogateescape"), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        repr((VERSION, *parts)).encode(errors="surrogateescape"), digest_size=16
+    ).hexdigest()
 
 
 def cache_path(folder: Path, target: Target, files: Sequence[ImageFile], digests: Sequence[str]) -> Path:
-    """Where the decoded images of these files belong: named after their names and the hashes of their bytes."""
+    """Where the decoded images of these files belong: a hash of their names and of their bytes."""
     return folder / f"{_hash(target, [file.name for file in files], list(digests))}.images"
 
 
 class Index:
-    """Remembers under the names and sizes of a folder's files which cache they had, and when they were written.
+    """Remembers by the names and sizes of a folder's files which cache they had, and when they were written.
 
     It saves reading all files again at every start; a folder that was copied or touched is hashed once more.
     """

@@ -7,7 +7,18 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA", "AVIF", "JPEG2000")  # none that runs programs
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "BMP",
+    "GIF",
+    "WEBP",
+    "TIFF",
+    "PPM",
+    "TGA",
+    "AVIF",
+    "JPEG2000",
+)  # none that runs programs
 _MOVING = ("GIF", "PNG", "WEBP", "AVIF")
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -21,7 +32,7 @@ _UPRIGHT = {
 }
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A file that is no usable image; the text says why in a few words."""
 
 
@@ -46,26 +57,28 @@ class Target:
 
 
 def decode(data: bytes, target: Target) -> tuple[bytes, bool]:
-    """Pixels (C, R, R) uint8 of an image file, and whether only the first of several frames was taken.
+    """Pixels (C, R, R) uint8 of an image file, and whether it is animated (its first frame counts).
 
-    Upright as EXIF has it, transparency on white, 16-bit grey scaled to 8, palettes, CMYK and the rest converted.
+    Upright as EXIF has it, transparency on white, 16-bit grey scaled to 8, palettes and CMYK converted.
 
     Raises:
-        Unreadable: not an image, damaged, too small, too large, or of a pixel type without a known range.
+        UnreadableError: no image, damaged, too small, too large, or pixels of a type without a known range.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _decode(data, target)
-    except Unreadable:
+    except UnreadableError:
         raise
     except UnidentifiedImageError:
-        raise Unreadable("not an image" if data else "empty") from None
+        raise UnreadableError("not an image" if data else "empty") from None
     except Image.DecompressionBombError:
-        raise Unreadable("more pixels than Pillow accepts") from None
+        raise UnreadableError("more pixels than Pillow accepts") from None
     except Exception as error:  # damaged files make Pillow's readers raise nearly everything
         text = str(error).split("\n")[0]
-        raise Unreadable("truncated" if "truncated" in text.lower() else text or type(error).__name__) from None
+        raise UnreadableError(
+            "truncated" if "truncated" in text.lower() else text or type(error).__name__
+        ) from None
 
 
 def _decode(data: bytes, target: Target) -> tuple[bytes, bool]:
@@ -76,7 +89,7 @@ def _decode(data: bytes, target: Target) -> tuple[bytes, bool]:
     width, height = image.size
     side = min(width, height)
     if side < target.smallest:
-        raise Unreadable(f"only {width}x{height} pixels")
+        raise UnreadableError(f"only {width}x{height} pixels")
     image.load()
     turn = _turn(image)
     image = _convert(image, "L" if target.channels == 1 else "RGB")
@@ -86,7 +99,11 @@ def _decode(data: bytes, target: Target) -> tuple[bytes, bool]:
     left, top = (width - side) // 2, (height - side) // 2
     box = (left, top, left + side, top + side)
     resolution = (target.resolution, target.resolution)
-    image = image.crop(box) if side == target.resolution else image.resize(resolution, Image.Resampling.BICUBIC, box)
+    image = (
+        image.crop(box)
+        if side == target.resolution
+        else image.resize(resolution, Image.Resampling.BICUBIC, box)
+    )
     return b"".join(band.tobytes() for band in image.split()), moving
 
 
@@ -99,13 +116,13 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _convert(image: Image.Image, mode: str) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode == "I" and image.format == "PNG":
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         import numpy as np
 
         grey = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535  # Pillow's own conversion clips
         image = Image.fromarray(grey.astype(np.uint8))
     elif image.mode in ("I", "F"):
-        raise Unreadable(f"pixels of type {image.mode!r} have no known range")
+        raise UnreadableError(f"pixels of type {image.mode!r} have no known range")
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from ganlab.errors import DataError
 
 ENDINGS = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
-    ".tga", ".avif", ".jp2",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
+    ".pbm", ".tga", ".avif", ".jp2",
 )  # fmt: skip
 
 
@@ -20,7 +20,7 @@ _LARGEST = 1 << 30  # bytes of a zip's member: a few kilobytes can promise any n
 
 
 class ImageFile(NamedTuple):
-    """One file: its name relative to the root with slashes, its bytes, and a number that changes with its content."""
+    """A file: its name relative to the root, its size, and a number that changes with its content."""
 
     name: str
     size: int
@@ -39,7 +39,7 @@ class ImageFiles(ABC):
 
     @abstractmethod
     def read(self, name: str) -> bytes:
-        """The bytes of one file; raises OSError, or ValueError where a zip holds them damaged or encrypted."""
+        """The bytes of one file; raises OSError, or ValueError where a zip holds them damaged."""
 
     def _sorted(self, files: list[ImageFile]) -> list[ImageFile]:
         if not files:
@@ -117,7 +117,9 @@ class Zip(ImageFiles):
         for info in self._archive.infolist():
             name = info.filename.replace("\\", "/")
             if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
-                raise DataError(f"{self.root} is refused: its member {info.filename!r} points outside the zip")
+                raise DataError(
+                    f"{self.root} is refused: its member {info.filename!r} points outside the zip"
+                )
             if is_image_name(name) and not info.is_dir():
                 files[info.filename] = ImageFile(info.filename, info.file_size, info.CRC)
         return self._sorted(list(files.values()))

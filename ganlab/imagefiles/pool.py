@@ -22,7 +22,7 @@ def available_cores() -> int:
 
 
 def decode_all(job: Job, names: Sequence[str], *, workers: int) -> Iterator[Report]:
-    """Decode the files, row i of the job's file from the i-th name; yields a report per `CHUNK` files, in order.
+    """Decode files, the i-th into row i of the job's file; yields a report per `CHUNK` files, in order.
 
     A single worker, or work for no more than one, is done in this process.
 

@@ -1,8 +1,8 @@
 """Decoding a list of files into rows of one file of pixels, here or in a process of its own.
 
-``python -m ganlab.imagefiles.worker`` reads a `Job` and then chunks of work from stdin, one JSON line each, and
-answers every chunk with one line.  A process of our own, not `multiprocessing`: that would import the caller's
-main module again, or fork it with torch's threads running, and it waits for ever for a worker that was killed.
+``python -m ganlab.imagefiles.worker`` reads a `Job` and then chunks of work from stdin, one JSON line each,
+and answers every chunk with one line.  It is no `multiprocessing` worker: that would import the caller's main
+module again, or fork it with torch's threads running, and its pool waits for ever for one that was killed.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ganlab.errors import DataError
-from ganlab.imagefiles.decode import Target, Unreadable, decode
+from ganlab.imagefiles.decode import Target, UnreadableError, decode
 from ganlab.imagefiles.files import ImageFiles, open_images
 
 
@@ -51,16 +51,16 @@ def fetch(files: ImageFiles, name: str) -> tuple[bytes, str]:
 
     Raises:
         DataError: it is not there any more.
-        Unreadable: it is there, and its bytes cannot be had.
+        UnreadableError: it is there, and its bytes cannot be had.
     """
     try:
         data = files.read(name)
     except FileNotFoundError:
         raise DataError(f"{name} disappeared from {files.root} while it was being read") from None
     except OSError as error:
-        raise Unreadable(error.strerror or str(error)) from None
+        raise UnreadableError(error.strerror or str(error)) from None
     except ValueError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableError(str(error)) from None
     return data, hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
@@ -72,7 +72,7 @@ class Decoder:
         self.out, self.out_path = os.open(job.out, os.O_WRONLY), job.out
 
     def __call__(self, start: int, names: Sequence[str]) -> Report:
-        """Decode the files of rows start, start + 1, ...; raises DataError if one vanished or a disk is full."""
+        """Decode the files of rows start, start + 1, ...; DataError if one vanished or a disk is full."""
         report = Report([], [], 0)
         moving = 0
         for row, name in enumerate(names, start):
@@ -80,7 +80,7 @@ class Decoder:
             try:
                 data, digest = fetch(self.files, name)
                 pixels, is_moving = decode(data, self.target)
-            except Unreadable as reason:
+            except UnreadableError as reason:
                 report.unreadable.append((row, str(reason)))
             else:
                 self._write(row, pixels)
