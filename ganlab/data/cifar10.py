@@ -76,12 +76,14 @@ def _members(archive: Path, names: tuple[str, ...]) -> dict[Path, bytes]:
     """The members of these names, in this order, by path."""
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(archive, "r|gz") as tar:  # a stream: one pass, and nothing is extracted
-            for member in tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+            for member in tar:  # one pass, and nothing is extracted
                 name = member.name.rpartition("/")[2]
                 if name in names and (file := tar.extractfile(member)) is not None:
                     found[name] = file.read()
-    except (OSError, EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError) as error:
+            while stream.read(1 << 20):  # gzip compares its checksum at the end
+                pass
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise DataError(
             f"{archive} is damaged or not a .tar.gz ({error}); delete it to download it again"
         ) from error

@@ -2,9 +2,9 @@
 
 import hashlib
 import http.client
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -44,19 +44,15 @@ def download(remote: Remote, folder: Path, *, otherwise: str) -> Path:
         DataError: no place could be reached, none had the right bytes, or the folder cannot be written.
     """
     problems = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_abandoned(folder)
-        for url in remote.urls:
-            try:
-                return _fetch(remote, url, folder)
-            except _UnavailableError as problem:
-                problems.append(f"{url}: {problem}")
-    except OSError as error:
-        raise DataError(
-            f"cannot write {folder / remote.name} ({error.strerror or error}): {otherwise}"
-        ) from error
-    raise DataError(f"cannot download {remote.name} ({'; '.join(problems)}): {otherwise}")
+    remove_abandoned(folder)
+    for url in remote.urls:
+        try:
+            return _fetch(remote, url, folder)
+        except _UnavailableError as problem:
+            problems.append(f"{url}: {problem}")
+        except OSError as error:
+            raise DataError(f"cannot write into {folder} ({error.strerror or error}); {otherwise}") from error
+    raise DataError(f"cannot download {remote.name} to {folder} ({'; '.join(problems)}); {otherwise}")
 
 
 class _UnavailableError(Exception):
@@ -64,18 +60,18 @@ class _UnavailableError(Exception):
 
 
 def _fetch(remote: Remote, url: str, folder: Path) -> Path:
+    blocks = _blocks(url)
+    first = next(blocks, b"")  # before anything is made on disk
     digest, size = hashlib.sha256(), 0
-    with new_file(folder) as new:
-        with tqdm(
-            total=remote.size, desc=remote.name, unit="B", unit_scale=True, disable=None, file=sys.stderr
-        ) as bar:
-            for block in _blocks(url):
-                new.file.write(block)
-                digest.update(block)
-                size += len(block)
-                bar.update(len(block))
-                if size > remote.size:
-                    break
+    options = {"unit": "B", "unit_scale": True, "disable": None}
+    with new_file(folder) as new, tqdm(total=remote.size, desc=remote.name, **options) as bar:
+        for block in chain([first], blocks):
+            new.file.write(block)
+            digest.update(block)
+            size += len(block)
+            bar.update(len(block))
+            if size > remote.size:
+                break
         if size != remote.size:
             than = "more" if size > remote.size else f"{size:,}"
             raise _UnavailableError(f"{than} bytes instead of {remote.size:,}")

@@ -58,7 +58,7 @@ class Loader(ABC):
             if self.flips is not None:
                 mirrored = self.steps.at(self.flips, position)
                 x = torch.where(mirrored[:, None, None, None], x.flip(-1), x)
-            yield x.unflatten(0, (self.steps.micro_batches, self.steps.batch_size))
+            yield x.view(self.steps.micro_batches, self.steps.batch_size, *x.shape[1:])
 
 
 class DeviceLoader(Loader):

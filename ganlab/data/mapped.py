@@ -3,11 +3,13 @@
 import hashlib
 import math
 import os
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,9 +28,10 @@ class SampleFile:
     def __init__(self, path: Path, *, bytes_each: int) -> None:
         self.path, self.bytes_each = path, bytes_each
         try:
-            self._file = path.open("rb", buffering=0)
+            self._descriptor = os.open(path, os.O_RDONLY)
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        weakref.finalize(self, os.close, self._descriptor)
 
     def read(self, indices: Sequence[int], out: Tensor) -> None:
         """Copy samples into the rows of a contiguous uint8 tensor (len(indices), ...) on the host.
@@ -37,11 +40,13 @@ class SampleFile:
             DataError: the file is gone, shorter than it was, or the disk fails.
         """
         rows = out.flatten(1).numpy()
-        descriptor, size = self._file.fileno(), self.bytes_each
+        size = self.bytes_each
         try:
             for row, index in zip(rows, indices, strict=True):
-                if os.preadv(descriptor, [row], index * size) != size:
+                content = os.pread(self._descriptor, size, index * size)
+                if len(content) != size:
                     raise DataError(f"{self.path} became shorter while it was being trained on")
+                row[:] = np.frombuffer(content, np.uint8)
         except OSError as error:
             raise DataError(f"{self.path} can no longer be read: {error.strerror}") from error
 

@@ -1,5 +1,6 @@
 """Data sets that were published as files: found under a root in the layouts people have, or downloaded."""
 
+import shlex
 from abc import abstractmethod
 from pathlib import Path
 
@@ -62,10 +63,10 @@ class PublishedImages(DataSource):
         return files
 
     def _advice(self) -> str:
-        root = "" if self.given_root is None else f" data.root={self.given_root}"
+        root = "" if self.given_root is None else f" {shlex.quote(f'data.root={self.given_root}')}"
         return (
-            f"{self.title} is not under {self.root}; run 'ganlab prefetch data={self.name}{root}'"
-            " where there is internet, or set data.root to where it lies"
+            f"run ganlab prefetch data={self.name}{root} where there is internet,"
+            f" or set data.root to where {self.title} lies"
         )
 
     def _load(self, split: str) -> TensorSet:

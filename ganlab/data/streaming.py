@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ def fits(data: TensorSet, device: torch.device) -> bool:
 
 class _Ready(NamedTuple):
     x: Tensor
-    copied: torch.cuda.Event | None  # when x is on the device; None: it is
+    copied: Any  # the CUDA event after which x is on the device; None: it is
 
 
 class StreamingLoader(Loader):
@@ -87,11 +87,12 @@ class StreamingLoader(Loader):
 
     def _on_cuda(self) -> Iterator[_Ready]:
         with torch.cuda.device(self.device):  # else pinning would take memory on the first GPU for every rank
-            stream = torch.cuda.Stream()
+            stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             pinned = [torch.empty(self._shape, dtype=self._dtype, pin_memory=True) for _ in range(2)]
-            copied = [torch.cuda.Event(), torch.cuda.Event()]
+            copied: list[Any] = [None, None]
             for i, position in enumerate(self.steps):
-                copied[i % 2].synchronize()  # the copy of two steps ago, which reads this buffer
+                if copied[i % 2] is not None:
+                    copied[i % 2].synchronize()  # the copy of two steps ago, which reads this buffer
                 self._read_step(position, pinned[i % 2])
                 with torch.cuda.stream(stream):
                     x = pinned[i % 2].to(self.device, non_blocking=True)

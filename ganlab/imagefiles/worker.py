@@ -104,9 +104,10 @@ class Decoder:
 def main() -> None:
     """Serve one parent until it closes our stdin."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then closes our stdin
-    decoder = Decoder(Job(*json.loads(sys.stdin.readline())))
+    job, decoder = Job(*json.loads(sys.stdin.readline())), None
     for line in sys.stdin:
         try:
+            decoder = decoder or Decoder(job)
             answer = json.dumps(decoder(*json.loads(line)))
         except DataError as error:
             answer = json.dumps(str(error))
