@@ -18,7 +18,7 @@ from ganlab.game import Game
 from ganlab.latent import Latent
 from ganlab.means import RunningMeans
 from ganlab.networks.layers import couples_batch, power_iterations
-from ganlab.objectives import Match, Objective, Scores
+from ganlab.objectives import Match, Objective
 from ganlab.penalties import Penalty
 from ganlab.randomness import Draws
 from ganlab.schedule import Schedule
@@ -175,12 +175,16 @@ class GAN(L.LightningModule):
     def _generator_update(self) -> None:
         self._optimize(GENERATOR)
 
+    @property
+    def _optimizers(self) -> Any:
+        return self.optimizers()
+
     def _backward(self, loss: Tensor, player: int) -> None:
         self.playing = player  # whose loss scale the precision plugin applies
         self.manual_backward(loss)
 
     def _optimize(self, player: int) -> None:
-        optimizer = self.optimizers()[player]
+        optimizer = self._optimizers[player]
         optimizer.step()
         optimizer.zero_grad()
 
@@ -188,27 +192,33 @@ class GAN(L.LightningModule):
 
     def _prepare(self, batch: Tensor) -> Tensor:
         """Real samples as D sees them: (M, B, ...) floats, packs of consecutive samples side by side."""
-        return self._pack(to_float(batch, self.dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
+        return self._pack(to_float(batch, self._weights_dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
 
     def _fakes(self, n: int, draws: Draws) -> Tensor:
         """n fakes as D sees them."""
-        return self._pack(self.generator(self.latent.draw(n * self.game.packing, draws, self.dtype)))
+        return self._pack(self.generator(self.latent.draw(n * self.game.packing, draws, self._weights_dtype)))
 
     def _pack(self, x: Tensor) -> Tensor:
         """(n * m, C, ...) -> (n, m * C, ...): m consecutive samples become the channels of one pack."""
         return x if self.game.packing == 1 else x.unflatten(0, (-1, self.game.packing)).flatten(1, 2)
 
+    @property
+    def _weights_dtype(self) -> torch.dtype:
+        return next(self.generator.parameters()).dtype
+
     def _draws(self, *phase: int | str) -> Draws:
         if self._random is None or self._random.device != self.device:
             self._random = torch.Generator(self.device)
         words = (self.seed, self.clock.iteration, *phase)
-        return Draws(*words, generator=self._random, rank=self.global_rank, world_size=self.trainer.world_size)
+        return Draws(
+            *words, generator=self._random, rank=self.global_rank, world_size=self.trainer.world_size
+        )
 
     _random: torch.Generator | None = None
 
     def _set_learning_rates(self) -> None:
         factor = self.schedule(self.clock.images)
-        for optimizer in self.optimizers():
+        for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
 
@@ -234,6 +244,9 @@ class GAN(L.LightningModule):
         checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint.pop(
+            "loops", None
+        )  # Lightning's own counters: a finished run would have nothing left to do
         self.check_shapes(checkpoint["state_dict"])
         self.clock = Clock(**checkpoint["ganlab"]["clock"])
         self.means.load_state_dict(checkpoint["ganlab"]["means"])
@@ -266,7 +279,5 @@ def _frozen(discriminator: nn.Module) -> Iterator[None]:
 
 
 def _detached(match: Match) -> Match:
-    def scores(s: Scores | None) -> Scores | None:
-        return s and Scores(*(None if t is None else t.detach() for t in s))
-
-    return Match(match.x_real, match.x_fake.detach(), scores(match.real), scores(match.fake), match.ranks)
+    real = None if match.real is None else match.real.detach()
+    return Match(match.x_real, match.x_fake.detach(), real, match.fake.detach(), match.ranks)

@@ -22,8 +22,13 @@ class Scores(NamedTuple):
 
     def split(self, n: int) -> tuple["Scores", "Scores"]:
         """The scores of the first n samples and of the others."""
-        parts = [(None, None) if t is None else (t[:n], t[n:]) for t in self]
-        return Scores(*(first for first, _ in parts)), Scores(*(rest for _, rest in parts))
+        if self.features is None:
+            return Scores(self.value[:n]), Scores(self.value[n:])
+        return Scores(self.value[:n], self.features[:n]), Scores(self.value[n:], self.features[n:])
+
+    def detach(self) -> "Scores":
+        """The same scores without their graph."""
+        return Scores(self.value.detach(), None if self.features is None else self.features.detach())
 
 
 class Ranks:
