@@ -69,7 +69,9 @@ def measure_building(root: Path, folder: Path, resolution: int, rounds: int) -> 
     for i in range(rounds):
         shutil.rmtree(folder, ignore_errors=True)
         actions = {"bare": partial(bare_pool, paths, resolution), "ganlab": build}
-        took = {name: seconds(actions[name]) for name in (["bare", "ganlab"] if i % 2 else ["ganlab", "bare"])}
+        took = {
+            name: seconds(actions[name]) for name in (["bare", "ganlab"] if i % 2 else ["ganlab", "bare"])
+        }
         rates = {name: len(paths) / took[name] for name in took}
         ratios.append(rates["ganlab"] / rates["bare"])
         print(
@@ -89,7 +91,9 @@ def measure_streaming(root: Path, folder: Path, resolution: int) -> None:
 
     data = ImageFolder(root=str(root), resolution=resolution, cache=str(folder)).split("train")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = nn.Sequential(nn.Conv2d(3, 16, 4, 4), nn.LeakyReLU(), nn.Conv2d(16, 32, 4, 4), nn.Flatten(), nn.LazyLinear(1))
+    net = nn.Sequential(
+        nn.Conv2d(3, 16, 4, 4), nn.LeakyReLU(), nn.Conv2d(16, 32, 4, 4), nn.Flatten(), nn.LazyLinear(1)
+    )
     net.to(device)
     steps = 200
     loader = StreamingLoader(
@@ -108,7 +112,9 @@ def measure_streaming(root: Path, folder: Path, resolution: int) -> None:
 
 
 def describe_machine() -> str:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?")
     return (
         f"{date.today()}, commit {commit.stdout.strip()}, {cpu.partition(': ')[2]}, {available_cores()} cores,"
@@ -117,7 +123,9 @@ def describe_machine() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)

@@ -6,5 +6,7 @@ from pathlib import Path
 
 def cache_folder() -> Path:
     """$GANLAB_CACHE, or ganlab in the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ganlab"
-    return Path(os.environ.get("GANLAB_CACHE", default))
+    if own := os.environ.get("GANLAB_CACHE"):
+        return Path(own).expanduser()
+    users = os.environ.get("XDG_CACHE_HOME")
+    return (Path(users) if users else Path.home() / ".cache") / "ganlab"

@@ -31,6 +31,7 @@ from ganlab.images import save_animation
 from ganlab.interruption import Interruption
 from ganlab.latent import Latent
 from ganlab.networks.layers import count_parameters
+from ganlab.places import cache_folder
 from ganlab.precision import PlayerMixedPrecision
 from ganlab.run import Run
 from ganlab.runs import RunFolder
@@ -85,12 +86,6 @@ def build(cfg: DictConfig) -> Parts:
 def _optimizer_factory(cfg: DictConfig, player: str) -> Any:
     key = f"optimizer.{player}"
     return lambda parameters: config.instantiate(cfg.optimizer[player], key, params=parameters)
-
-
-def cache_folder() -> Path:
-    """Where downloads and reference statistics are kept: $GANLAB_CACHE, or ganlab in the user's cache folder."""
-    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ganlab"
-    return Path(os.environ.get("GANLAB_CACHE", default))
 
 
 def train(cfg: DictConfig) -> Run:

@@ -87,7 +87,7 @@ class StreamingLoader(Loader):
 
     def _on_cuda(self) -> Iterator[_Ready]:
         with torch.cuda.device(self.device):  # else pinning would take memory on the first GPU for every rank
-            stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            stream: Any = torch.cuda.Stream()
             pinned = [torch.empty(self._shape, dtype=self._dtype, pin_memory=True) for _ in range(2)]
             copied: list[Any] = [None, None]
             for i, position in enumerate(self.steps):
