@@ -42,7 +42,9 @@ def decoded(root: Path | str, target: Target, *, folder: Path, workers: int | No
     try:
         return _found(order, index) or _made(order, index)
     except OSError as error:
-        raise DataError(f"cannot keep decoded images in {folder}: {error.strerror or error}") from error
+        raise DataError(
+            f"cannot keep decoded images in {folder} ({error.strerror or error}); choose another data.cache"
+        ) from error
 
 
 class _Order(NamedTuple):
@@ -126,7 +128,8 @@ def _check_room(order: _Order) -> None:
     needed, free = len(order.listed) * order.target.size, shutil.disk_usage(order.folder).free
     if needed > free:
         raise DataError(
-            f"decoded images need {needed / 1e9:.1f} GB, and {order.folder} has {free / 1e9:.1f} GB free"
+            f"decoded images need {needed / 1e9:.1f} GB, and {order.folder} has {free / 1e9:.1f} GB free;"
+            " choose another data.cache"
         )
 
 

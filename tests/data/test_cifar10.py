@@ -3,10 +3,11 @@
 import hashlib
 import io
 import pickle
+import struct
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -76,11 +77,26 @@ def test_every_layout_is_read(tmp_path: Path, contents: Contents, layout: Callab
     np.testing.assert_array_equal(held_out.x.numpy().reshape(4, 3072), batch(5)[b"data"])
 
 
+class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined]
+    """Writes text as Python 2 did, in whose pickles CIFAR-10 is published: strings of bytes without an encoding."""
+
+    dispatch: ClassVar[dict] = pickle._Pickler.dispatch.copy()  # type: ignore[attr-defined]
+
+    def save_text(self, text: str | bytes) -> None:
+        content = text if isinstance(text, bytes) else text.encode("ascii")
+        short = len(content) < 256
+        self.write(b"U" + bytes([len(content)]) if short else b"T" + struct.pack("<i", len(content)))
+        self.write(content)
+        self.memoize(text)
+
+    dispatch[bytes] = dispatch[str] = save_text
+
+
 def python2(seed: int) -> bytes:
-    """What Python 2 wrote: its strings are bytes, NumPy's modules have their old names."""
-    data = batch(seed)
-    text = pickle.dumps(data, protocol=2)
-    return text.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    buffer = io.BytesIO()
+    published = {b"batch_label": b"training batch 1 of 5", **batch(seed), b"filenames": [b"a.png"] * 4}
+    Python2Pickler(buffer, protocol=2).dump(published)
+    return buffer.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
 
 
 def test_pickles_of_old_and_new_pythons_are_read(tmp_path: Path, contents: Contents) -> None:

@@ -146,7 +146,8 @@ def test_a_damaged_or_older_cache_is_made_again(
 
 
 BUILD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from pathlib import Path
 from ganlab.imagefiles import build
 from ganlab.imagefiles.decode import Target
@@ -155,9 +156,9 @@ print(len(cache.names), cache.path)
 """
 
 
-def start(root: Path, folder: Path, workers: int = 1) -> subprocess.Popen:
+def start(root: Path, folder: Path, workers: int = 1, **options: bool) -> subprocess.Popen:
     command = [sys.executable, "-c", BUILD, str(root), str(folder), str(workers)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def test_two_processes_make_one_cache(make_folder: Maker, tmp_path: Path) -> None:
@@ -196,6 +197,19 @@ def test_a_killed_process_leaves_nothing_that_is_taken_for_whole(make_folder: Ma
     cache.path.unlink()
     decoded(root, TARGET, folder=folder, workers=1)
     assert left(folder) == [".images", ".index"]
+
+
+def test_ctrl_c_leaves_nothing_at_all(make_folder: Maker, tmp_path: Path) -> None:
+    root, folder = make_folder({f"{i}.png": i for i in range(1500)}), tmp_path / "cache"
+    process = start(root, folder, workers=2, start_new_session=True)
+    while not list(folder.glob(".*.part")):
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert complaint.splitlines()[-1] == "KeyboardInterrupt"
+    assert left(folder) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
@@ -266,7 +280,9 @@ def test_a_disk_without_room_is_an_error_before_and_while_decoding(
     with pytest.raises(DataError, match=r"decoded images need 0\.0 GB, and .*cache has 0\.0 GB free"):
         decoded(root, TARGET, folder=tmp_path / "cache")
     assert left(tmp_path / "cache") == []
-    with pytest.raises(DataError, match=r"cannot keep decoded images in .*a\.png/cache: Not a directory"):
+    with pytest.raises(
+        DataError, match=r"cannot keep decoded images in .*a\.png/cache \(Not a directory\); choose"
+    ):
         decoded(root, TARGET, folder=root / "a.png" / "cache")
 
 
