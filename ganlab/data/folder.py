@@ -68,6 +68,7 @@ class ImageFolder(DataSource):
         self.cache = cache_folder() / "images" if cache is None else Path(cache).expanduser()
 
     def prefetch(self) -> list[Path]:
+        self._labels  # noqa: B018  labels that are asked for and missing are an error by now
         return [self._decoded.path]
 
     @property
@@ -100,23 +101,23 @@ class ImageFolder(DataSource):
         if self.labels == "none":
             return None
         folders, without = _class_folders(self._decoded.names)
-        classes = tuple(sorted(set(folders)))
-        if without is None and len(classes) > 1:
+        if not without:
+            classes = tuple(sorted(set(folders)))
             number = {name: i for i, name in enumerate(classes)}
             return classes, torch.tensor([number[folder] for folder in folders])
         if self.labels == "auto":
             return None
-        reason = f"{without} lies in none" if without else "there is only one"
-        raise DataError(
-            f"data.labels=folders needs every image of {self.root} in a class subfolder, and {reason}"
+        reason = (
+            "all lie in the same" if len(without) == len(self._decoded.names) else f"{without[0]} does not"
         )
+        raise DataError(f"data.labels=folders wants the images of {self.root} in class subfolders; {reason}")
 
 
-def _class_folders(names: tuple[str, ...]) -> tuple[list[str], str | None]:
-    """The part of each path that tells the class, and an image that has none, if there is one."""
+def _class_folders(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The part of each path that tells the class, and the images whose path has none."""
     parents = [PurePosixPath(name.replace("\\", "/")).parent.parts for name in names]
     depth = 0
     while all(len(parts) > depth for parts in parents) and len({parts[depth] for parts in parents}) == 1:
         depth += 1
-    without = next((name for name, parts in zip(names, parents, strict=True) if len(parts) <= depth), None)
+    without = [name for name, parts in zip(names, parents, strict=True) if len(parts) <= depth]
     return [parts[depth] for parts in parents if len(parts) > depth], without

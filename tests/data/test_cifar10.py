@@ -160,7 +160,7 @@ def test_what_is_no_batch_is_refused(tmp_path: Path, contents: Contents, content
 def test_damaged_and_foreign_archives_are_refused(tmp_path: Path, contents: Contents) -> None:
     path = as_archive(tmp_path, contents) / "cifar-10-python.tar.gz"
     whole = path.read_bytes()
-    for content in (whole[: len(whole) // 2], whole[:-20] + bytes(20), b"", b"<html>"):
+    for content in (whole[: len(whole) // 2], whole[:-20] + bytes(20), whole[:-8] + bytes(8), b"", b"<html>"):
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"tar\.gz (is damaged or not a \.tar\.gz|has no member)"):
             Cifar10(root=str(tmp_path)).split("train")
