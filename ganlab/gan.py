@@ -20,7 +20,7 @@ from ganlab.means import RunningMeans
 from ganlab.networks.layers import couples_batch, power_iterations
 from ganlab.objectives import Match, Objective
 from ganlab.penalties import Penalty
-from ganlab.randomness import Draws
+from ganlab.randomness import Draws, fold
 from ganlab.schedule import Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -83,11 +83,26 @@ class GAN(L.LightningModule):
                 group["initial_lr"] = group["lr"]
         return optimizers
 
+    def on_train_start(self) -> None:
+        """Find once what every step needs: walking through modules costs more than some of their kernels."""
+        self._d_parameters = list(self.discriminator.parameters())
+        self._power_iterations = list(power_iterations(self.discriminator))
+        self._update_average = self.ema.follow(self.generator_ema, self.generator)
+        self._weights_dtype = next(self.generator.parameters()).dtype
+        self._players: Any = self.optimizers()
+        # What dropout and the like draw from; torch.manual_seed would visit every kind of device, slowly.
+        on_gpu = self.device.type == "cuda"
+        self._global_random = (
+            torch.cuda.default_generators[self.device.index] if on_gpu else torch.default_generator
+        )
+        self._random = torch.Generator(self.device)
+
     # ---- the game -------------------------------------------------------------------------------------------
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         """One iteration on real samples (M, B, ...): `Game.micro_batches` micro-batches of B."""
         self._set_learning_rates()
+        self._global_random.manual_seed(fold(self.seed, self.clock.iteration, self.global_rank))
         game = self.game
         real = self._prepare(batch)
         if game.order == "simultaneous":
@@ -133,7 +148,7 @@ class GAN(L.LightningModule):
     def _generator_gradients(self, real: Tensor) -> Match:
         """Accumulate G's gradients; returns the last match, detached."""
         game = self.game
-        with _frozen(self.discriminator):
+        with self._frozen_discriminator():
             for micro in range(game.accumulate):
                 x_real = real[micro - game.accumulate]  # the last ones: those of the last D step, or fresh
                 draws = self._draws("G", micro)
@@ -144,6 +159,21 @@ class GAN(L.LightningModule):
                 self._backward(total / game.accumulate, GENERATOR)
         self.means.update({"loss/g": loss})
         return _detached(match)
+
+    @contextmanager
+    def _frozen_discriminator(self) -> Iterator[None]:
+        """D gives gradients to its input alone, and its power iterations rest."""
+        for parameter in self._d_parameters:
+            parameter.requires_grad = False
+        for module in self._power_iterations:
+            module.training = False
+        try:
+            yield
+        finally:
+            for parameter in self._d_parameters:
+                parameter.requires_grad = True
+            for module in self._power_iterations:
+                module.training = True
 
     def _generator_match(self, x_real: Tensor, x_fake: Tensor) -> Match:
         if self.objective.paired:
@@ -175,16 +205,12 @@ class GAN(L.LightningModule):
     def _generator_update(self) -> None:
         self._optimize(GENERATOR)
 
-    @property
-    def _optimizers(self) -> Any:
-        return self.optimizers()
-
     def _backward(self, loss: Tensor, player: int) -> None:
         self.playing = player  # whose loss scale the precision plugin applies
         self.manual_backward(loss)
 
     def _optimize(self, player: int) -> None:
-        optimizer = self._optimizers[player]
+        optimizer = self._players[player]
         optimizer.step()
         optimizer.zero_grad()
 
@@ -202,23 +228,15 @@ class GAN(L.LightningModule):
         """(n * m, C, ...) -> (n, m * C, ...): m consecutive samples become the channels of one pack."""
         return x if self.game.packing == 1 else x.unflatten(0, (-1, self.game.packing)).flatten(1, 2)
 
-    @property
-    def _weights_dtype(self) -> torch.dtype:
-        return next(self.generator.parameters()).dtype
-
     def _draws(self, *phase: int | str) -> Draws:
-        if self._random is None or self._random.device != self.device:
-            self._random = torch.Generator(self.device)
         words = (self.seed, self.clock.iteration, *phase)
         return Draws(
             *words, generator=self._random, rank=self.global_rank, world_size=self.trainer.world_size
         )
 
-    _random: torch.Generator | None = None
-
     def _set_learning_rates(self) -> None:
         factor = self.schedule(self.clock.images)
-        for optimizer in self._optimizers:
+        for optimizer in self._players:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * factor
 
@@ -228,7 +246,7 @@ class GAN(L.LightningModule):
         self.clock.images += shown
         self.clock.iteration += 1
         self.clock.position += samples * len(batch)
-        self.ema.update(self.generator_ema, self.generator, self.ema.decay(self.clock.images, shown))
+        self._update_average(self.ema.decay(self.clock.images, shown))
 
     def _d_scalars(self, loss: Tensor, match: Match) -> dict[str, Tensor]:
         assert match.real is not None
@@ -261,21 +279,6 @@ class GAN(L.LightningModule):
                 raise CheckpointError(
                     f"the checkpoint does not fit this configuration: {name} is {described[0]} there and {described[1]} here"
                 )
-
-
-@contextmanager
-def _frozen(discriminator: nn.Module) -> Iterator[None]:
-    """D gives gradients to its input alone, and its power iterations rest."""
-    resting = list(power_iterations(discriminator))
-    discriminator.requires_grad_(False)
-    for module in resting:
-        module.eval()
-    try:
-        yield
-    finally:
-        discriminator.requires_grad_(True)
-        for module in resting:
-            module.train()
 
 
 def _detached(match: Match) -> Match:
