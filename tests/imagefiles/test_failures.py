@@ -55,17 +55,17 @@ def test_a_worker_that_dies_is_an_error_and_leaves_nothing(
 ) -> None:
     workers: list[pool._Worker] = []
 
-    class Recorded(pool._Worker):
+    class Dying(pool._Worker):
         def __init__(self, job: Job) -> None:
             super().__init__(job)
             workers.append(self)
 
-    def kill() -> None:
-        for worker in workers:
-            os.kill(worker.process.pid, signal.SIGKILL)
+        def __call__(self, start: int, names: list[str]) -> Report:
+            if start >= 128:
+                os.kill(self.process.pid, signal.SIGKILL)
+            return super().__call__(start, names)
 
-    monkeypatch.setattr(pool, "_Worker", Recorded)
-    meanwhile(monkeypatch, kill)
+    monkeypatch.setattr(pool, "_Worker", Dying)
     root = make_folder({f"{i:03}.png": i for i in range(300)})
     with pytest.raises(DataError, match=r"a decoding process died \(exit code -9\) between .*png and .*png"):
         decoded(root, TARGET, folder=tmp_path / "cache", workers=2)
