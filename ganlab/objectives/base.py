@@ -15,12 +15,10 @@ class Scores(NamedTuple):
     Attributes:
         value: (N,) a scalar critic's score, higher = more real; an autoencoder's energy, lower = more real.
         features: (N, F) a representation, or None; EBGAN's code.
-        class_logits: (N, K) class scores, or None.
     """
 
     value: Tensor
     features: Tensor | None = None
-    class_logits: Tensor | None = None
 
     def split(self, n: int) -> tuple["Scores", "Scores"]:
         """The scores of the first n samples and of the others."""
@@ -42,6 +40,9 @@ class Ranks:
         return values
 
 
+SINGLE_PROCESS = Ranks()
+
+
 @dataclass(frozen=True)
 class Match:
     """One meeting of the two players.
@@ -49,7 +50,6 @@ class Match:
     Attributes:
         x_real, x_fake: (N, ...) samples as D sees them, images in [-1, 1].
         real, fake: D's scores of them; ``real`` is None in the G step unless the objective is `paired`.
-        y_real, y_fake: (N,) labels, or None.
         ranks: for the objectives that couple a batch over all ranks.
     """
 
@@ -57,9 +57,7 @@ class Match:
     x_fake: Tensor
     real: Scores | None
     fake: Scores
-    y_real: Tensor | None = None
-    y_fake: Tensor | None = None
-    ranks: Ranks = Ranks()
+    ranks: Ranks = SINGLE_PROCESS
 
 
 class Objective(nn.Module, ABC):
@@ -68,13 +66,18 @@ class Objective(nn.Module, ABC):
     Attributes:
         critic: the kind of D it plays with.
         paired: whether the G loss reads ``match.real``.
+        compares_samples: whether a loss compares each ``x_real`` with its ``x_fake``; such an objective is
+            refused with packing.
         couples_batch: whether a sample's loss depends on the other samples of its batch; such an objective
             is refused with gradient accumulation.
+        pretrain_images: real images that D is first trained on alone, with `pretrain_loss`, G at rest.
     """
 
     critic: ClassVar[Critic] = "scalar"
     paired: ClassVar[bool] = False
-    couples_batch: ClassVar[bool] = False
+    compares_samples: ClassVar[bool] = False
+    couples_batch: bool = False
+    pretrain_images: int = 0
 
     @abstractmethod
     def d_loss(self, match: Match) -> Tensor:
@@ -84,12 +87,20 @@ class Objective(nn.Module, ABC):
     def g_loss(self, match: Match) -> Tensor:
         """The scalar that G minimises; its gradient reaches G through ``match.fake``."""
 
+    def pretrain_loss(self, real: Scores) -> Tensor:
+        """The scalar that D minimises during the first `pretrain_images`, from real samples alone."""
+        raise NotImplementedError(f"{type(self).__name__} has no first phase: its pretrain_images is 0")
+
     def output(self, value: Tensor) -> Tensor:
         """D's output as its paper writes it, for people to read: a probability for the logistic objectives."""
         return value
 
     def update(self, d: Match, g: Match) -> None:
         """Move control state, once per iteration, from detached matches of the D and the G step."""
+
+    def lr_factor(self) -> Tensor | None:
+        """What both players' learning rates are multiplied by, a scalar control state; None: always 1."""
+        return None
 
     def diagnostics(self, match: Match) -> dict[str, Tensor]:
         """What the theory says the loss of D estimates, as scalars by name; from a match of the D step."""
@@ -99,13 +110,14 @@ class Objective(nn.Module, ABC):
 def scores_of(match: Match) -> tuple[Tensor, Tensor]:
     """D's values of both sides in at least float32: (N,), (N,)."""
     assert match.real is not None, "the step computes D(real) for D's loss and for paired objectives"
-    return _full(match.real.value), _full(match.fake.value)
+    return at_least_float32(match.real.value), at_least_float32(match.fake.value)
 
 
 def fake_score_of(match: Match) -> Tensor:
     """D's values of the fakes in at least float32: (N,)."""
-    return _full(match.fake.value)
+    return at_least_float32(match.fake.value)
 
 
-def _full(value: Tensor) -> Tensor:
+def at_least_float32(value: Tensor) -> Tensor:
+    """The tensor itself, or a float32 copy of one in half precision."""
     return value if value.dtype.itemsize >= 4 else value.float()
