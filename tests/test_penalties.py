@@ -17,7 +17,7 @@ def draws():
 
 
 class Critic(nn.Module):
-    """sin(w . x) + x' A x / 2: neither linear nor symmetric, and its gradient differs from sample to sample."""
+    """sin(w . x) + x' A x / 2: not linear, not symmetric, with another gradient at every sample."""
 
     def __init__(self):
         super().__init__()

@@ -1,7 +1,7 @@
 """Data sets, and batches of them on the device."""
 
 from ganlab.data.digits import Digits
-from ganlab.data.loader import DeviceLoader, RealBatch, ShuffledOrder
+from ganlab.data.loader import DeviceLoader, ShuffledOrder
 from ganlab.data.mixtures import Gaussian1d, GaussianMixture, Grid, Ring
 from ganlab.data.source import DataSource, TensorSet, to_float, to_uint8
 
@@ -12,7 +12,6 @@ __all__ = [
     "Gaussian1d",
     "GaussianMixture",
     "Grid",
-    "RealBatch",
     "Ring",
     "ShuffledOrder",
     "TensorSet",

@@ -1,25 +1,12 @@
 """Batches of a set that fits on the device: no worker processes, no copies, no synchronisation."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ganlab.data.source import TensorSet
 from ganlab.randomness import fold
-
-
-class RealBatch(NamedTuple):
-    """The real samples of one training step: one micro-batch for each of its M forward passes of D.
-
-    Attributes:
-        x: (M, B, ...) uint8 images or float points.
-        y: (M, B) int64 labels, or None.
-    """
-
-    x: Tensor
-    y: Tensor | None
 
 
 class ShuffledOrder:
@@ -51,7 +38,7 @@ class ShuffledOrder:
 
 
 class DeviceLoader:
-    """Iterates over the training steps of a run: yields the `RealBatch` of one step at a time, for this rank.
+    """Iterates over the training steps of a run: yields the real samples of one, (M, B, ...), for this rank.
 
     Micro-batch m of a step holds the global positions ``position + m * W * B + rank * B + [0, B)``.
 
@@ -69,20 +56,15 @@ class DeviceLoader:
         device: torch.device | str, rank: int = 0, world_size: int = 1,
     ) -> None:  # fmt: skip
         self.x = data.x.to(device)
-        self.y = None if data.y is None else data.y.to(device)
         self.order = ShuffledOrder(len(data), seed=seed, device=device)
         self.batch_size, self.micro_batches = batch_size, micro_batches
         self.position, self.steps = position, steps
         self.rank, self.world_size = rank, world_size
 
-    def __iter__(self) -> Iterator[RealBatch]:
+    def __iter__(self) -> Iterator[Tensor]:
         position, stride = self.position, self.world_size * self.batch_size
         for _ in range(self.steps):
-            indices = self._indices(position, stride)
-            shape = (self.micro_batches, self.batch_size)
-            x = self.x[indices].unflatten(0, shape)
-            y = None if self.y is None else self.y[indices].unflatten(0, shape)
-            yield RealBatch(x, y)
+            yield self.x[self._indices(position, stride)].unflatten(0, (self.micro_batches, self.batch_size))
             position += self.micro_batches * stride
 
     def _indices(self, position: int, stride: int) -> Tensor:

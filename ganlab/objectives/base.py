@@ -92,7 +92,7 @@ class Objective(nn.Module, ABC):
         raise NotImplementedError(f"{type(self).__name__} has no first phase: its pretrain_images is 0")
 
     def output(self, value: Tensor) -> Tensor:
-        """D's output as its paper writes it, for people to read: a probability for the logistic objectives."""
+        """D's output as its paper writes it, for people to read: a probability if it is logistic."""
         return value
 
     def update(self, d: Match, g: Match) -> None:

@@ -19,10 +19,10 @@ from ganlab.objectives.base import (
 class EBGAN(Objective):
     """d_loss = E D(x) + E max(0, margin - D(G(z))),  g_loss = E D(G(z)) + w PT (equations 1 and 2).
 
-    Both losses are in [0, inf).  D's value is an energy, an autoencoder's reconstruction error of each sample:
-    low for real samples.  The margin is on its scale, here a mean over pixels in [-1, 1].  PT, the pulling-away
-    term (equation 4), is the mean squared cosine between the codes of different fakes of all ranks, in [0, 1];
-    with it the paper speaks of EBGAN-PT.
+    Both losses are in [0, inf).  D's value is an energy, an autoencoder's reconstruction error of each
+    sample: low for real samples.  The margin is on its scale, here a mean over pixels in [-1, 1].  PT, the
+    pulling-away term (equation 4), is the mean squared cosine between the codes of different fakes of all
+    ranks, in [0, 1]; with it the paper speaks of EBGAN-PT.
 
     Args:
         margin: energy that D pushes fakes up to, > 0.

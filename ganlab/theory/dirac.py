@@ -1,7 +1,7 @@
 """The Dirac-GAN: every objective as a vector field in the plane (Mescheder et al. 2018, arXiv:1801.04406).
 
-The data are a point mass at 0, the generator a point mass at theta, D(x) = psi x (section 2).  Both players have
-one number; the equilibrium is theta = psi = 0.
+The data are a point mass at 0, the generator a point mass at theta, D(x) = psi x (section 2).  Both players
+have one number; the equilibrium is theta = psi = 0.
 """
 
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ class DiracGAN:
         return torch.autograd.functional.jacobian(lambda s: self.field(s[None])[0], state)
 
     def flow(self, states: Tensor, *, duration: float, steps: int) -> Tensor:
-        """Follow the field from (N, 2) states in continuous time: (steps + 1, N, 2), by Runge-Kutta of order 4."""
+        """Follow the field from (N, 2) states in continuous time: (steps + 1, N, 2), by Runge-Kutta."""
         h = duration / steps
         path = [states]
         for _ in range(steps):

@@ -68,18 +68,8 @@ def _draw_field(axis: Axes, game: DiracGAN, extent: float) -> None:
     field = game.field(states)
     speed = field.norm(dim=1, keepdim=True)
     x, y, u, v = torch.cat([states, field / speed.clamp(min=1e-9)], dim=1).numpy().T
-    axis.quiver(
-        x,
-        y,
-        u,
-        v,
-        speed.squeeze(1).log1p().numpy(),
-        cmap="Greys",
-        clim=(-0.6, 2.5),
-        angles="xy",
-        scale=24,
-        width=0.005,
-    )
+    shade = speed.squeeze(1).log1p().numpy()
+    axis.quiver(x, y, u, v, shade, cmap="Greys", clim=(-0.6, 2.5), angles="xy", scale=24, width=0.005)
 
 
 def _draw_orders(axis: Axes, initial: Tensor, lr: float) -> None:

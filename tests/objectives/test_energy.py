@@ -13,18 +13,16 @@ def match_of(real, fake, codes=None, ranks=None):
 
 
 class Shared(Ranks):
-    """Ranks whose tensors are all here: ``mean`` and ``gather`` of one look at those of all."""
+    """Ranks whose tensors are all in this process: what one asks for is answered with those of all."""
 
-    def __init__(self, values, codes=None):
-        self.size, self.values, self.codes = len(values), values, codes
-
-    def mean(self, values):
-        return torch.stack(
-            [v.mean() for v in next(group for group in self.values if any(v is values for v in group))]
-        ).mean()
+    def __init__(self, *groups):
+        self.groups = groups
 
     def gather(self, values):
-        return torch.cat(self.codes)
+        return torch.cat(next(group for group in self.groups if any(v is values for v in group)))
+
+    def mean(self, values):
+        return self.gather(values).mean()
 
 
 def test_margin_is_held_against_every_sample_not_the_mean():
@@ -48,24 +46,19 @@ def test_pulling_away_term_is_the_mean_squared_cosine_of_different_codes():
 
 
 def test_pulling_away_looks_at_the_fakes_of_all_ranks():
-    codes = torch.randn(
-        6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
-    ).requires_grad_()
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(6, 5, dtype=torch.float64, generator=generator).requires_grad_()
     energies = torch.arange(6.0, dtype=torch.float64)
     objective = EBGAN(margin=1.0, pulling_away=0.1)
     whole = objective.g_loss(match_of(energies, energies, codes))
-    parts = [codes[:3], codes[3:]]
-    ranks = Shared([], parts)
+    halves = codes.split(3)
+    ranks = Shared(halves)
     per_rank = [
-        objective.g_loss(match_of(e, e, c, ranks)) for e, c in zip(energies.split(3), parts, strict=True)
+        objective.g_loss(match_of(e, e, c, ranks)) for e, c in zip(energies.split(3), halves, strict=True)
     ]
-    torch.testing.assert_close(torch.stack(per_rank).mean(), whole)
-    torch.testing.assert_close(
-        *(
-            torch.autograd.grad(loss, codes, retain_graph=True)[0]
-            for loss in (torch.stack(per_rank).mean(), whole)
-        )
-    )
+    both = torch.stack(per_rank).mean()
+    torch.testing.assert_close(both, whole)
+    torch.testing.assert_close(torch.autograd.grad(both, codes), torch.autograd.grad(whole, codes))
 
 
 def test_identical_codes_cost_one_and_a_single_one_nothing():
@@ -123,7 +116,7 @@ def test_k_starts_at_0_and_is_in_the_state_dict():
 def test_k_is_moved_by_the_mean_over_all_ranks():
     reals, fakes = [torch.tensor([4.0]), torch.tensor([6.0])], [torch.tensor([1.0]), torch.tensor([2.0])]
     objective = BEGAN(gamma=0.5, lambda_k=0.1)
-    match = match_of(reals[0], fakes[0], ranks=Shared([reals, fakes]))
+    match = match_of(reals[0], fakes[0], ranks=Shared(reals, fakes))
     objective.update(match, match)
     assert objective.k.item() == pytest.approx(0.1 * (0.5 * 5.0 - 1.5))
 

@@ -1,4 +1,4 @@
-"""Every loss and its gradient with respect to the scores, in float64, against formulas written here in NumPy."""
+"""Every loss and its gradient with respect to the scores, in float64, against formulas in NumPy."""
 
 import numpy as np
 import pytest

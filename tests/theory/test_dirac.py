@@ -1,4 +1,4 @@
-"""The Dirac-GAN: vector fields, eigenvalues, conserved quantities and discrete dynamics with known answers."""
+"""The Dirac-GAN: vector fields, eigenvalues, conserved quantities, discrete dynamics: all known."""
 
 import math
 
@@ -125,7 +125,7 @@ def test_zero_sum_games_conserve_the_radius(objective):
 
 
 def test_non_saturating_spirals_in_slower_than_any_exponential():
-    """1 / (theta^2 + psi^2) grows by t / 8: averaging d(r^2)/dt = -2 psi theta tanh(psi theta / 2) over a turn."""
+    """1 / r^2 grows by t / 8, averaging d(r^2)/dt = -2 psi theta tanh(psi theta / 2) over a turn."""
     start = torch.tensor([[0.5, 0.0]], dtype=torch.float64)
     squared = DiracGAN(NonSaturating()).flow(start, duration=400, steps=900).square().sum(-1)[:, 0]
     assert (squared.diff() <= 1e-9).all()
@@ -175,11 +175,12 @@ def test_hinge_is_wasserstein_inside_its_corner():
     inside = states.prod(1) > -1
     hinge, wasserstein = (DiracGAN(o).field(states) for o in (Hinge(), Wasserstein()))
     assert torch.equal(hinge[inside], wasserstein[inside])
-    assert (hinge[~inside, 1] == 0).all() and (~inside).sum() > 10
+    assert (hinge[~inside, 1] == 0).all()
+    assert (~inside).sum() > 10
 
 
 def test_who_moves_first():
-    """Discrete Wasserstein play: at once it diverges, radius^2 growing by 1 + h^2; in turn it stays on an ellipse."""
+    """Discrete Wasserstein play: simultaneous steps grow r^2 by 1 + h^2, alternating ones keep an ellipse."""
     h, steps = 0.2, 500
     start = torch.tensor([[1.0, 0.5]], dtype=torch.float64)
     paths = {

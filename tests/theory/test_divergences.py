@@ -56,7 +56,7 @@ def jsd(a, b):
 
 
 def parts(objective, scores):
-    """(a(s), b(s)) of d_loss = E_p a(D) + E_q b(D) at every score, up to constants that cancel in `expected`."""
+    """(a(s), b(s)) of d_loss = E_p a(D) + E_q b(D) at every score, up to constants whose sum is 0."""
 
     def loss(real, fake):
         scored = Match(real[None], fake[None], Scores(real[None]), Scores(fake[None]))
@@ -141,7 +141,7 @@ def g_value(objective, scores, density):
 
 
 def test_only_the_pearson_setting_gives_g_the_papers_chi_squared():
-    """chi^2(p + q || 2q) = int (2q - (p + q))^2 / (p + q), with -1/1/0 and the term E_p (D - c)^2 / 2 of the paper."""
+    """chi^2(p + q || 2q) = int (2q - (p + q))^2 / (p + q), with the term E_p (D - c)^2 / 2 of the paper."""
     chi_squared = integral(lambda x: (q(x) - p(x)) ** 2 / (p(x) + q(x)))
     pearson = LeastSquares(a=-1, b=1, c=0)
     scores = optimal(pearson)
@@ -189,5 +189,6 @@ def test_a_free_d_separates_two_samples_of_one_distribution():
         match = Match(real, fake, Scores(table[:300]), Scores(table[300:]))
         (slope,) = torch.autograd.grad(Minimax().d_loss(match), table)
         table = (table - 3000 * slope).detach().requires_grad_()
-    assert (table[:300] > 0).all() and (table[300:] < 0).all()
+    assert (table[:300] > 0).all()
+    assert (table[300:] < 0).all()
     assert Minimax().diagnostics(match)["jsd"].item() == pytest.approx(math.log(2), abs=2e-3)

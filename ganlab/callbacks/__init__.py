@@ -1,0 +1,9 @@
+"""What happens around the training step: logging, evaluating, drawing, saving, showing."""
+
+from ganlab.callbacks.checkpoints import Checkpoints
+from ganlab.callbacks.evaluation import Evaluate
+from ganlab.callbacks.metrics import MetricsLog
+from ganlab.callbacks.progress import Progress
+from ganlab.callbacks.samples import SampleGrids
+
+__all__ = ["Checkpoints", "Evaluate", "MetricsLog", "Progress", "SampleGrids"]

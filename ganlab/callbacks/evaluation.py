@@ -1,0 +1,58 @@
+"""Measuring the averaged generator while it trains."""
+
+import time
+from typing import Any
+
+import lightning as L
+
+from ganlab.callbacks.clock import OnClock
+from ganlab.callbacks.metrics import MetricsLog
+from ganlab.runs import RunFolder
+from ganlab.sampling import evaluation_samples
+
+
+class Evaluate(OnClock):
+    """Evaluates G's moving average before the first step, every so many images, and at the end.
+
+    Writes ``eval/*`` and ``best/*`` to the metrics, and the last and best values with their protocol to the summary.
+
+    Args:
+        evaluation: `ImageEvaluation`, `MixtureEvaluation` or the like.
+    """
+
+    def __init__(self, evaluation: Any, log: MetricsLog, *, seed: int, every: int, budget: int) -> None:
+        super().__init__(every=every, budget=budget)
+        self.evaluation, self.metrics, self.seed = evaluation, log, seed
+        self.best: dict[str, float] = {}
+        self.final: dict[str, float] = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        if pl_module.clock.images == 0:
+            self.act(trainer, pl_module)
+
+    def act(self, trainer: L.Trainer, gan: Any) -> None:
+        started = time.perf_counter()
+        sample = evaluation_samples(gan.generator_ema, gan.latent, seed=self.seed, device=gan.device)
+        result = self.evaluation(sample, device=gan.device)
+        self.final = dict(result.metrics)
+        for name, value in result.metrics.items():
+            if name in self.evaluation.directions:
+                better = min if self.evaluation.directions[name] == "min" else max
+                self.best[name] = better(self.best.get(name, value), value)
+        values = {f"eval/{name}": value for name, value in result.metrics.items()}
+        values |= {f"best/{name}": value for name, value in self.best.items()}
+        values["time/evaluation_s"] = time.perf_counter() - started
+        self.metrics.write(trainer, gan, values)
+        if trainer.is_global_zero:
+            protocol = {**result.protocol, "weights_averaged": True, "images": gan.clock.images}
+            self.folder.write_summary(final=self.final, best=self.best, protocol=protocol)
+
+    @property
+    def folder(self) -> RunFolder:
+        return self.metrics.folder
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "final": self.final}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.final = dict(state_dict["best"]), dict(state_dict["final"])

@@ -1,0 +1,66 @@
+"""metrics.jsonl and the W&B run: one line for every so many images, means over the steps in between."""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+
+from ganlab.callbacks.clock import OnClock
+from ganlab.errors import TrainingError
+from ganlab.runs import RunFolder
+
+_PLAYERS = {"loss/d": "the discriminator's loss", "loss/g": "the generator's loss"}
+
+
+class MetricsLog(OnClock):
+    """Writes the means of losses, scores and penalties, and the speed; stops a run whose loss is not finite.
+
+    Attributes:
+        latest: the newest value of everything written, for the progress bar.
+    """
+
+    def __init__(self, folder: RunFolder, *, every: int, budget: int) -> None:
+        super().__init__(every=every, budget=budget)
+        self.folder = folder
+        self.latest: dict[str, float] = {}
+        self._seconds = 0.0  # spent in training steps since the last line
+        self._images = 0
+        self._entered = 0.0
+
+    def write(self, trainer: L.Trainer, gan: Any, values: Mapping[str, float]) -> None:
+        """One line in metrics.jsonl and in every logger, stamped with the clock; on rank 0 alone."""
+        self.latest.update(values)
+        if not trainer.is_global_zero:
+            return
+        stamp = {"images": gan.clock.images, "iteration": gan.clock.iteration}
+        self.folder.append_metrics({**stamp, **values})
+        for logger in trainer.loggers:
+            logger.log_metrics({**stamp, **values}, step=gan.clock.images)
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        super().on_train_batch_start(trainer, pl_module, batch, batch_idx)
+        self._entered = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        due = self.due(pl_module.clock.images)
+        means = pl_module.means.pop() if due else {}  # waits for the device: part of the steps' time
+        self._seconds += time.perf_counter() - self._entered
+        self._images += pl_module.clock.images - self._before
+        if due:
+            check_finite(means, pl_module, self.folder)
+            self.write(trainer, pl_module, {**means, "time/images_per_s": self._images / self._seconds})
+            self._seconds, self._images = 0.0, 0
+
+
+def check_finite(means: Mapping[str, float], gan: Any, folder: RunFolder) -> None:
+    """Raise TrainingError if a mean is NaN or infinite, naming the player and the way back."""
+    for name, value in means.items():
+        if not math.isfinite(value):
+            what = _PLAYERS.get(name, name)
+            saved = folder.list_checkpoints()
+            good = f"the last good checkpoint is {saved[-1]}" if saved else "no checkpoint was saved before"
+            raise TrainingError(f"{what} became {value} by iteration {gan.clock.iteration}; {good}")

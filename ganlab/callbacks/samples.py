@@ -1,0 +1,40 @@
+"""Pictures of what the generator makes, from the same latents every time."""
+
+from typing import Any
+
+import lightning as L
+from torch import Tensor
+
+from ganlab.callbacks.clock import OnClock
+from ganlab.data.source import DataSource
+from ganlab.runs import RunFolder
+
+
+class SampleGrids(OnClock):
+    """Draws ``samples/IMAGES.png`` with the averaged generator: a grid of images, or the distribution of points.
+
+    Args:
+        latents: (N, latent_dim), the same for every grid of a run.
+        data: decides what a picture of samples is.
+    """
+
+    def __init__(self, latents: Tensor, data: DataSource, folder: RunFolder, *, every: int, budget: int) -> None:
+        super().__init__(every=every, budget=budget)
+        self.latents, self.data, self.folder = latents, data, folder
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        if pl_module.clock.images == 0:
+            self.act(trainer, pl_module)
+
+    def act(self, trainer: L.Trainer, gan: Any) -> None:
+        if not trainer.is_global_zero:
+            return
+        from ganlab.figures import draw_samples
+        from ganlab.sampling import generate
+
+        samples = generate(gan.generator_ema, self.latents, device=gan.device)
+        path = self.folder.sample_grid(gan.clock.images)
+        draw_samples(samples, self.data, path)
+        for logger in trainer.loggers:
+            if hasattr(logger, "log_image"):
+                logger.log_image("samples", [str(path)], step=gan.clock.images)

@@ -1,0 +1,40 @@
+"""What ``ganlab`` can do: one file a command, each with a `COMMAND`, found by their names.
+
+The files import at their top only what starts at once; torch, Hydra and the rest come inside the functions.
+"""
+
+import argparse
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand.
+
+    Attributes:
+        summary: its line in ``ganlab --help``.
+        usage: the words it takes.
+        options: adds its options to a parser.
+        run: does it; returns the one object that ``--json`` prints.
+        epilog: what ``--help`` adds, given the parsed words.
+    """
+
+    summary: str
+    usage: str
+    options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], dict[str, Any]]
+    epilog: Callable[[argparse.Namespace], str] | None = None
+
+
+class UsageError(Exception):
+    """The words do not make a command: exit code 2."""
+
+
+def available() -> dict[str, Command]:
+    """Every command by name, in alphabetical order."""
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    return {name: importlib.import_module(f"{__name__}.{name}").COMMAND for name in names}

@@ -1,0 +1,43 @@
+"""Parts that do not fit together are refused when a run is built, in one sentence that names both keys."""
+
+from omegaconf import DictConfig
+
+from ganlab.errors import ConfigError
+from ganlab.gan import GAN
+from ganlab.networks.layers import couples_batch
+
+
+def check_compatibility(gan: GAN, cfg: DictConfig) -> None:
+    """Raise ConfigError for a combination that has no meaning.
+
+    Checked: kind of critic, per-sample penalties beside batch statistics in D, and rules of the game that
+    the objective excludes.
+    """
+    objective, discriminator, game = gan.objective, gan.discriminator, gan.game
+    name, critic = cfg.objective["_target_"], cfg.network.discriminator["_target_"]
+    kind = getattr(discriminator, "critic", "scalar")
+    if objective.critic != kind:
+        raise ConfigError(
+            f"objective={name} needs {_A[objective.critic]} critic,"
+            f" and network.discriminator={critic} is {_A[kind]} one"
+        )
+    if couples_batch(discriminator):
+        for key, penalty in gan.penalties.items():
+            if penalty.per_sample:
+                raise ConfigError(
+                    f"penalty={key} takes the gradient of each sample on its own, and"
+                    f" network.discriminator={critic} mixes them by batch normalisation; set network.discriminator.norm"
+                )
+    if objective.paired and game.g_batch_factor > 1:
+        raise ConfigError(
+            f"objective={name} pairs real and fake samples in the G step, and game.g_batch_factor="
+            f"{game.g_batch_factor} makes more fakes than there are real ones; set it to 1"
+        )
+    if objective.couples_batch and game.accumulate > 1:
+        raise ConfigError(
+            f"objective={name} couples the samples of a batch, and game.accumulate={game.accumulate}"
+            " would split it; set it to 1"
+        )
+
+
+_A = {"scalar": "a scalar", "autoencoder": "an autoencoder"}

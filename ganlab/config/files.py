@@ -1,0 +1,67 @@
+"""A configuration as text and back, and two configurations compared."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ganlab.config import groups
+from ganlab.config.schema import Config
+from ganlab.config.settings import apply
+from ganlab.config.values import split_word
+from ganlab.errors import ConfigError
+
+# What may change between the parts of one run: how long, on what, and what is written about it.
+_MAY_CHANGE = {"budget", "trainer", "run", "wandb", "log", "checkpoint"}
+
+
+def to_dict(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain dicts and lists, interpolations resolved."""
+    return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+
+
+def to_yaml(cfg: DictConfig) -> str:
+    """The configuration as YAML, interpolations resolved."""
+    return OmegaConf.to_yaml(cfg, resolve=True)
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
+    """A saved configuration with the schema's types and these settings on top; no group can be chosen again.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or has keys that the schema does not have.
+    """
+    try:
+        cfg = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except Exception as error:  # YAML and OmegaConf share no base class
+        raise ConfigError(f"{path} is not a configuration of ganlab: {str(error).splitlines()[0]}") from error
+    assert isinstance(cfg, DictConfig)
+    OmegaConf.set_struct(cfg, True)
+    apply(cfg, [split_word(word) for word in overrides], list(groups.choices()))
+    return cfg
+
+
+def difference(old: DictConfig, new: DictConfig) -> list[str]:
+    """Dotted keys, sorted, in which a continued run may not differ from its beginning but does."""
+    before, after = (
+        _flat(OmegaConf.to_container(old, resolve=True)),
+        _flat(OmegaConf.to_container(new, resolve=True)),
+    )
+    absent = object()
+    return sorted(
+        key
+        for key in before.keys() | after.keys()
+        if before.get(key, absent) != after.get(key, absent) and key.split(".")[0] not in _MAY_CHANGE
+    )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict) or (not value and not prefix):
+        return {prefix.rstrip("."): value}
+    flat: dict[str, Any] = {}
+    for name, item in value.items():
+        flat |= _flat(item, f"{prefix}{name}.")
+    return flat

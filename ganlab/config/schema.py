@@ -1,0 +1,218 @@
+"""Every key that is not an argument of a class: its type, its default and its range.
+
+The mappings with a ``_target_`` (data, objective, networks, ...) are open here: `ganlab.config.build` checks
+them against the constructors they name.
+"""
+
+import math
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values a key may have: a choice of words, or an interval of numbers."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    words: tuple[str, ...] = ()
+
+    def __contains__(self, value: Any) -> bool:
+        if self.words:
+            return value in self.words
+        return bool(
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
+            and math.isfinite(value)
+        )
+
+    def __str__(self) -> str:
+        if self.words:
+            return "one of " + ", ".join(self.words)
+        bounds = (
+            ("at least", self.least),
+            ("above", self.above),
+            ("at most", self.most),
+            ("below", self.below),
+        )
+        return " and ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
+
+
+def key(default: Any, *words: str, **interval: float) -> Any:
+    """A dataclass field with a range: the words it may be, or bounds named as in `Range`."""
+    return field(default=default, metadata={"range": Range(words=words, **interval)})
+
+
+@dataclass
+class RunConfig:
+    """Where the run is written; null makes up a name, `resume: auto` goes on from a checkpoint there."""
+
+    name: str | None = None
+    root: str = "runs"
+    resume: str = key("auto", "auto", "never")
+    notes: str | None = None
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class BudgetConfig:
+    """How long to train, in real images shown to the discriminator."""
+
+    images: int = key(200_000, least=1)
+
+
+@dataclass
+class LogConfig:
+    """Images between two lines of metrics.jsonl."""
+
+    every: int = key(2_000, least=1)
+
+
+@dataclass
+class CheckpointConfig:
+    """Images between two checkpoints (null: at evaluations) and how many to keep."""
+
+    every: int | None = key(None, least=1)
+    keep: int = key(2, least=1)
+
+
+@dataclass
+class SamplesConfig:
+    """Images in a grid."""
+
+    n: int = key(64, least=1)
+
+
+@dataclass
+class NetworkConfig:
+    """The two networks and the latent distribution; `spectral_norm` is the discriminator's."""
+
+    latent_dim: int = key(100, least=1)
+    latent: str = key("normal", "normal", "uniform")
+    spectral_norm: bool = False
+    generator: dict[str, Any] = field(default_factory=dict)
+    discriminator: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class GameConfig:
+    """The order of play; `n_critic` D steps to one G step, whose batch is `g_batch_factor` times D's."""
+
+    n_critic: int = key(1, least=1)
+    order: str = key("d_first", "d_first", "g_first", "simultaneous")
+    g_batch_factor: int = key(1, least=1)
+    accumulate: int = key(1, least=1)
+    g_real: str = key("reuse", "reuse", "fresh")
+    packing: int = key(1, least=1)
+
+
+@dataclass
+class OptimizerConfig:
+    """One optimizer per player; the schedule ends at `final_lr` times the initial learning rate."""
+
+    generator: dict[str, Any] = field(default_factory=dict)
+    discriminator: dict[str, Any] = field(default_factory=dict)
+    schedule: str = key("constant", "constant", "linear", "cosine")
+    final_lr: float = key(0.0, least=0, most=1)
+
+
+@dataclass
+class EmaConfig:
+    """Half-life of G's moving average, in images (0: off), at most `rampup` times the images seen."""
+
+    half_life: float = key(10_000.0, least=0)
+    rampup: float = key(0.05, least=0)
+
+
+@dataclass
+class TrainerConfig:
+    """What Lightning runs on; `devices` is a number, a list of indices, or auto for all there are."""
+
+    accelerator: str = key("auto", "auto", "cpu", "gpu", "cuda", "mps")
+    devices: Any = 1
+    num_nodes: int = key(1, least=1)
+    precision: str = key("32-true", "32-true", "64-true", "bf16-mixed", "16-mixed")
+
+
+@dataclass
+class WandbConfig:
+    """Weights & Biases; `auto` is online where a key is found and offline otherwise."""
+
+    mode: str = key("auto", "auto", "online", "offline", "disabled")
+    project: str = "ganlab"
+    entity: str | None = None
+    group: str | None = None
+    job_type: str | None = None
+
+
+@dataclass
+class Config:
+    """The root of every configuration."""
+
+    seed: int = key(0, least=0, below=2**63)
+    run: RunConfig = field(default_factory=RunConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    samples: SamplesConfig = field(default_factory=SamplesConfig)
+    data: dict[str, Any] = field(default_factory=dict)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    objective: dict[str, Any] = field(default_factory=dict)
+    penalty: dict[str, Any] = field(default_factory=dict)
+    constraint: dict[str, Any] = field(default_factory=dict)
+    game: GameConfig = field(default_factory=GameConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    ema: EmaConfig = field(default_factory=EmaConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    wandb: WandbConfig = field(default_factory=WandbConfig)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """Type and range of one key."""
+
+    annotation: Any
+    range: Range | None = None
+
+
+AT_LEAST_ONE = Leaf(int, Range(least=1))
+# Keys of a `_target_` mapping that ganlab reads itself and does not pass to the constructor ...
+EXTRA = {"data": {"batch_size": AT_LEAST_ONE}, "evaluation": {"every": AT_LEAST_ONE}}
+# ... and arguments that ganlab passes and the configuration must not.
+PROVIDED = {
+    "network.generator": {"shape", "latent_dim"},
+    "network.discriminator": {"shape"},
+    "optimizer.generator": {"params"},
+    "optimizer.discriminator": {"params"},
+    "evaluation": {"data", "cache"},
+}
+# Arguments of classes that are not ganlab's, whose constructors check less than a person wants.
+FOREIGN = {
+    f"optimizer.{player}": {"lr": Range(above=0), "betas": Range(least=0, below=1)}
+    for player in ("generator", "discriminator")
+}
+
+
+def leaves(schema: type = Config, prefix: str = "") -> dict[str, Leaf]:
+    """``{dotted key: Leaf}`` for every typed key, sections left out."""
+    found: dict[str, Leaf] = {}
+    hints = get_type_hints(schema)
+    for item in fields(schema):
+        name = prefix + item.name
+        if is_dataclass(hints[item.name]):
+            found |= leaves(hints[item.name], name + ".")
+        elif item.default_factory is not dict:
+            found[name] = Leaf(hints[item.name], item.metadata.get("range"))
+    for section, extra in EXTRA.items() if not prefix else ():
+        found |= {f"{section}.{name}": leaf for name, leaf in extra.items()}
+    return found
+
+
+ConfigStore.instance().store(name="schema", node=Config, provider="ganlab")

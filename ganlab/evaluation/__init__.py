@@ -1,0 +1,17 @@
+"""Measuring samples: functions that make them go in, numbers with their protocol come out."""
+
+from ganlab.evaluation.images import ImageEvaluation
+from ganlab.evaluation.mixtures import MixtureEvaluation
+from ganlab.evaluation.quality_gate import GateResult, gate
+from ganlab.evaluation.result import Evaluation, NoEvaluation, Result, Sampler
+
+__all__ = [
+    "Evaluation",
+    "GateResult",
+    "ImageEvaluation",
+    "MixtureEvaluation",
+    "NoEvaluation",
+    "Result",
+    "Sampler",
+    "gate",
+]

@@ -1,0 +1,80 @@
+"""Pictures of samples and of a run's metrics."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ganlab.data.mixtures import GaussianMixture
+from ganlab.data.source import DataSource
+from ganlab.images import save_grid
+
+
+def draw_samples(samples: Tensor, data: DataSource, path: Path) -> None:
+    """Save a picture of samples: images (N, C, H, W) uint8 as a grid, points (N, 1 or 2) beside the real density."""
+    samples = samples.cpu()
+    if data.is_image:
+        save_grid(samples.numpy(), path)
+    elif data.shape == (1,):
+        _draw_line(samples, data, path)
+    else:
+        _draw_plane(samples, data, path)
+
+
+def _draw_line(points: Tensor, data: DataSource, path: Path) -> None:
+    import torch
+
+    figure, axes = _figure()
+    real = data.split(data.splits[0]).x[:, 0]
+    low, high = (real.mean() - 5 * real.std()).item(), (real.mean() + 5 * real.std()).item()
+    if isinstance(data, GaussianMixture):
+        x = torch.linspace(low, high, 400, dtype=torch.float64)
+        axes.plot(x, data.log_prob(x[:, None]).exp(), color="black", linestyle=":", label="$p_{data}$")
+    axes.hist(points[:, 0].numpy(), bins=60, range=(low, high), density=True, color="tab:green", alpha=0.6, label="$p_g$")
+    axes.legend(loc="upper right")
+    _save(figure, path)
+
+
+def _draw_plane(points: Tensor, data: DataSource, path: Path) -> None:
+    figure, axes = _figure()
+    real = data.split(data.splits[0]).x[: max(1000, len(points)), :2]
+    axes.scatter(*real.T.numpy(), s=4, color="lightgrey", label="data")
+    axes.scatter(*points[:, :2].T.numpy(), s=4, color="tab:green", label="samples")
+    margin = 0.3 * (real.max() - real.min()).item() / 2
+    axes.set(xlim=(real.min() - margin, real.max() + margin), ylim=(real.min() - margin, real.max() + margin), aspect=1)
+    axes.legend(loc="upper right")
+    _save(figure, path)
+
+
+def draw_curves(lines: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Save the run's evaluation metrics against images seen, one panel each; nothing where there are none."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for line in lines:
+        for name, value in line.items():
+            if name.startswith("eval/"):
+                curves.setdefault(name.removeprefix("eval/"), []).append((line["images"], value))
+    if not curves:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * min(3, len(curves)), 3 * -(-len(curves) // 3)), layout="constrained")
+    for position, (name, curve) in enumerate(curves.items(), 1):
+        axes = figure.add_subplot(-(-len(curves) // 3), min(3, len(curves)), position)
+        axes.plot(*zip(*curve, strict=True), marker=".")
+        axes.set(title=f"{name}: {curve[-1][1]:.4g}", xlabel="real images shown to D")
+        if name.startswith("fid"):
+            axes.set_yscale("log")
+        axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _figure() -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, dpi=100, metadata={"Software": None})

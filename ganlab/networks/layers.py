@@ -1,0 +1,87 @@
+"""Parts that the networks share: activations, normalisation and spectral norm by name."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import _SpectralNorm, spectral_norm
+
+NORMS = ("none", "batch", "group", "layer", "instance")
+
+
+class Maxout(nn.Module):
+    """The maximum over k consecutive features (Goodfellow et al. 2013): (N, k * F) -> (N, F)."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (-1, self.pieces)).amax(2)
+
+
+def activation(name: str) -> nn.Module:
+    """``leaky_relu`` (slope 0.2) or any activation of torch.nn by its lower-case name: relu, elu, silu, tanh, ..."""
+    if name == "leaky_relu":
+        return nn.LeakyReLU(0.2)
+    by_name = {n.lower(): getattr(nn.modules.activation, n) for n in nn.modules.activation.__all__}
+    try:
+        return by_name[name.replace("_", "").lower()]()
+    except (KeyError, TypeError):
+        raise ValueError(f"activation must be leaky_relu or a torch.nn activation such as relu, elu, silu, got {name}")
+
+
+def norm(name: str, channels: int, *, dims: int) -> nn.Module:
+    """A normalisation layer for (N, channels) features (dims=1) or (N, channels, H, W) maps (dims=2)."""
+    match name:
+        case "none":
+            return nn.Identity()
+        case "batch":
+            return nn.BatchNorm1d(channels) if dims == 1 else nn.BatchNorm2d(channels)
+        case "group":
+            return nn.GroupNorm(max(1, channels // 16), channels)
+        case "layer":
+            return nn.GroupNorm(1, channels)
+        case "instance":
+            return nn.GroupNorm(channels, channels)
+    raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {name}")
+
+
+def initialise(module: nn.Module, std: float | None) -> None:
+    """Draw every weight from N(0, std^2) with zero biases, as DCGAN does; None keeps torch's defaults."""
+    if std is None:
+        return
+    if std <= 0:
+        raise ValueError(f"init_std must be positive, got {std}")
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def normalise_spectrally(module: nn.Module) -> None:
+    """Divide the weight matrix of every layer by its largest singular value (SNGAN, Miyato et al. 2018).
+
+    The matrix is the weight reshaped to (outputs, everything else), as in the paper: a convolution so
+    normalised is not in general a 1-Lipschitz map.
+    """
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
+            spectral_norm(layer)
+
+
+def power_iterations(module: nn.Module) -> Iterator[nn.Module]:
+    """The spectral-norm parametrisations in a network; in eval mode they leave their vectors as they are."""
+    return (m for m in module.modules() if isinstance(m, _SpectralNorm))
+
+
+def couples_batch(module: nn.Module) -> bool:
+    """Whether a sample's output depends on the other samples of its batch."""
+    return any(isinstance(m, _BatchNorm) for m in module.modules())
+
+
+@torch.no_grad()
+def count_parameters(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,225 @@
+"""From a configuration to a trained run."""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment, SLURMEnvironment
+from omegaconf import DictConfig
+
+from ganlab import config
+from ganlab.callbacks import Checkpoints, Evaluate, MetricsLog, Progress, SampleGrids
+from ganlab.checkpoints import AtomicCheckpointIO
+from ganlab.compatibility import check_compatibility
+from ganlab.data import DataSource
+from ganlab.data.module import TrainingData
+from ganlab.ema import EMA
+from ganlab.errors import ConfigError, GanlabError
+from ganlab.figures import draw_curves
+from ganlab.game import Game
+from ganlab.gan import GAN
+from ganlab.images import save_animation
+from ganlab.interruption import Interruption
+from ganlab.latent import Latent
+from ganlab.networks.layers import count_parameters
+from ganlab.precision import PlayerMixedPrecision
+from ganlab.run import Run
+from ganlab.runs import RunFolder
+from ganlab.schedule import Schedule
+from ganlab.tracking import wandb_logger
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a configuration describes, built and found to fit together."""
+
+    source: DataSource
+    gan: GAN
+    data: TrainingData
+    evaluation: Any
+
+
+def build(cfg: DictConfig) -> Parts:
+    """Build the objects of a configuration; raises ConfigError where they cannot be built or do not fit."""
+    config.validate(cfg)
+    torch.manual_seed(cfg.seed)  # the initial weights
+    source = config.instantiate(cfg.data, "data")
+    game = Game(**cfg.game)
+    networks, schedule = cfg.network, cfg.optimizer
+    shape = tuple(source.shape)
+    packed = (shape[0] * game.packing, *shape[1:])
+    generator = config.instantiate(
+        networks.generator, "network.generator", shape=shape, latent_dim=networks.latent_dim
+    )
+    discriminator = config.instantiate(networks.discriminator, "network.discriminator", shape=packed)
+    gan = GAN(
+        generator=generator,
+        discriminator=discriminator,
+        objective=config.instantiate(cfg.objective, "objective"),
+        penalties={name: config.instantiate(node, f"penalty.{name}") for name, node in cfg.penalty.items()},
+        constraints=[config.instantiate(node, f"constraint.{name}") for name, node in cfg.constraint.items()],
+        optimizers=tuple(_optimizer_factory(cfg, player) for player in ("generator", "discriminator")),
+        latent=Latent(networks.latent_dim, networks.latent),
+        game=game,
+        schedule=Schedule(schedule.schedule, cfg.budget.images, schedule.final_lr),
+        ema=EMA(half_life=cfg.ema.half_life, rampup=cfg.ema.rampup),
+        seed=cfg.seed,
+    )
+    check_compatibility(gan, cfg)
+    data = TrainingData(
+        source, batch_size=cfg.data.batch_size, game=game, budget=cfg.budget.images, seed=cfg.seed
+    )
+    evaluation = config.instantiate(cfg.evaluation, "evaluation", data=source, cache=cache_folder())
+    return Parts(source, gan, data, evaluation)
+
+
+def _optimizer_factory(cfg: DictConfig, player: str) -> Any:
+    key = f"optimizer.{player}"
+    return lambda parameters: config.instantiate(cfg.optimizer[player], key, params=parameters)
+
+
+def cache_folder() -> Path:
+    """Where downloads and reference statistics are kept: $GANLAB_CACHE, or ganlab in the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ganlab"
+    return Path(os.environ.get("GANLAB_CACHE", default))
+
+
+def train(cfg: DictConfig) -> Run:
+    """Train what a configuration describes, or go on with it where its run folder already exists.
+
+    Returns:
+        The finished run, or the run as it stood when it was asked to stop.
+
+    Raises:
+        GanlabError: in one sentence; what was saved before is still there.
+    """
+    parts = build(cfg)
+    folder, checkpoint = _open_folder(cfg)
+    if checkpoint is not None:
+        folder.rewind(int(checkpoint.stem))
+        if int(checkpoint.stem) >= cfg.budget.images:
+            return Run(folder)
+    folder.write_summary(state="running", reason=None)
+    try:
+        with Interruption() as interruption:
+            trainer = _trainer(cfg, parts, folder, interruption)
+            trainer.fit(parts.gan, parts.data, ckpt_path=checkpoint, weights_only=True)
+    except BaseException as error:
+        reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
+        folder.write_summary(state="failed", reason=reason, images=parts.gan.clock.images)
+        raise
+    finished = parts.gan.clock.images >= cfg.budget.images
+    folder.write_summary(state="finished" if finished else "preempted", images=parts.gan.clock.images)
+    if finished and trainer.is_global_zero:
+        draw_curves(folder.read_metrics(), folder.path / "curve.png")
+        save_animation(folder.sample_grids(), folder.path / "samples.gif")
+    return Run(folder)
+
+
+def dry_run(cfg: DictConfig) -> str:
+    """Build everything, take one training step, write nothing; a text with the parameter counts and the step."""
+    parts = build(cfg)
+    one_step = TrainingData(
+        parts.source, batch_size=cfg.data.batch_size, game=parts.gan.game, budget=1, seed=cfg.seed
+    )
+    trainer = L.Trainer(**_lightning_options(cfg), logger=False, callbacks=[])
+    trainer.fit(parts.gan, one_step)
+    means = parts.gan.means.pop()
+    losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+    samples = "x".join(map(str, parts.source.shape))
+    return "\n".join(
+        [
+            f"data          {parts.source.name}, samples of {samples}",
+            f"generator     {count_parameters(parts.gan.generator):,} parameters",
+            f"discriminator {count_parameters(parts.gan.discriminator):,} parameters",
+            f"one step      {losses}",
+        ]
+    )
+
+
+def _open_folder(cfg: DictConfig) -> tuple[RunFolder, Path | None]:
+    """The folder of a run, and the checkpoint to go on from if there is one."""
+    if cfg.run.name is None:
+        cfg.run.name = _new_name(cfg)
+    folder = RunFolder(Path(cfg.run.root).expanduser() / cfg.run.name)
+    if not folder.exists:
+        folder.create(config.to_yaml(cfg))
+        return folder, None
+    if cfg.run.resume == "never":
+        raise ConfigError(f"the run {folder.path} exists already; choose another run.name, or run.resume=auto to go on")
+    changed = config.difference(config.load(folder.config), cfg)
+    if changed:
+        raise ConfigError(
+            f"the run {folder.path} was made with other values of {', '.join(changed)};"
+            " choose another run.name, or leave them as they were to resume"
+        )
+    checkpoints = folder.list_checkpoints()
+    if not checkpoints:
+        folder.rewind(-1)
+    folder.create(config.to_yaml(cfg))
+    return folder, checkpoints[-1] if checkpoints else None
+
+
+def _new_name(cfg: DictConfig) -> str:
+    data, objective = (cfg[key]["_target_"].rpartition(".")[2].lower() for key in ("data", "objective"))
+    return f"{data}-{objective}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _trainer(cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption) -> L.Trainer:
+    budget, every = cfg.budget.images, cfg.evaluation.every
+    gan = parts.gan
+    log = MetricsLog(folder, every=cfg.log.every, budget=budget)
+    callbacks: list[L.Callback] = [log]  # the order they act in: a checkpoint covers all that was written before it
+    if parts.evaluation is not None:
+        callbacks.append(Evaluate(parts.evaluation, log, seed=cfg.seed, every=every, budget=budget))
+    latents = gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
+    callbacks.append(SampleGrids(latents, parts.source, folder, every=every, budget=budget))
+    callbacks.append(
+        Checkpoints(
+            folder, interruption, every=cfg.checkpoint.every or every, keep=cfg.checkpoint.keep, budget=budget
+        )
+    )
+    callbacks.append(Progress(log, every=cfg.log.every, lines_every=every, budget=budget))
+    logger = wandb_logger(cfg, folder)
+    return L.Trainer(**_lightning_options(cfg), logger=logger or False, callbacks=callbacks)
+
+
+def _lightning_options(cfg: DictConfig) -> dict[str, Any]:
+    """What every Trainer of ganlab is: it runs one endless epoch and leaves the rest to our callbacks."""
+    _quieten_lightning()
+    trainer = cfg.trainer
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    precision: dict[str, Any] = {"precision": trainer.precision}
+    if trainer.precision.endswith("-mixed"):
+        device = "cpu" if trainer.accelerator == "cpu" or not torch.cuda.is_available() else "cuda"
+        plugins.append(PlayerMixedPrecision(trainer.precision, device))
+        precision = {}
+    if SLURMEnvironment.detect():
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    elif "TORCHELASTIC_RUN_ID" not in os.environ:
+        plugins.append(LightningEnvironment())
+    return {
+        "accelerator": trainer.accelerator,
+        "devices": trainer.devices,
+        "num_nodes": trainer.num_nodes,
+        "plugins": plugins,
+        "max_epochs": 1,
+        "enable_progress_bar": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+        **precision,
+    }
+
+
+def _quieten_lightning() -> None:
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"lightning\.")
