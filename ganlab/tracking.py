@@ -1,6 +1,7 @@
 """Weights & Biases beside metrics.jsonl: online where there is a key, offline otherwise, never in the way."""
 
 import os
+import secrets
 import warnings
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,7 @@ def _start(logger: WandbLogger) -> None:
 
 def _run_id(path: Path) -> str:
     if not path.is_file():
-        from wandb.util import generate_id
-
-        write_atomically(path, generate_id())
+        write_atomically(path, secrets.token_hex(4))
     return path.read_text()
 
 

@@ -20,6 +20,7 @@ from ganlab.compatibility import check_compatibility
 from ganlab.data import DataSource
 from ganlab.data.module import TrainingData
 from ganlab.ema import EMA
+from ganlab.evaluation import Evaluation
 from ganlab.errors import ConfigError, GanlabError
 from ganlab.figures import draw_curves
 from ganlab.game import Game
@@ -42,7 +43,7 @@ class Parts:
     source: DataSource
     gan: GAN
     data: TrainingData
-    evaluation: Any
+    evaluation: Evaluation
 
 
 def build(cfg: DictConfig) -> Parts:
@@ -176,8 +177,7 @@ def _trainer(cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Int
     gan = parts.gan
     log = MetricsLog(folder, every=cfg.log.every, budget=budget)
     callbacks: list[L.Callback] = [log]  # the order they act in: a checkpoint covers all that was written before it
-    if parts.evaluation is not None:
-        callbacks.append(Evaluate(parts.evaluation, log, seed=cfg.seed, every=every, budget=budget))
+    callbacks.append(Evaluate(parts.evaluation, log, every=every, budget=budget))
     latents = gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     callbacks.append(SampleGrids(latents, parts.source, folder, every=every, budget=budget))
     callbacks.append(

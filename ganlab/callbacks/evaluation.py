@@ -7,7 +7,7 @@ import lightning as L
 
 from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.metrics import MetricsLog
-from ganlab.runs import RunFolder
+from ganlab.evaluation import Evaluation
 from ganlab.sampling import evaluation_samples
 
 
@@ -16,13 +16,13 @@ class Evaluate(OnClock):
 
     Writes ``eval/*`` and ``best/*`` to the metrics, and the last and best values with their protocol to the summary.
 
-    Args:
-        evaluation: `ImageEvaluation`, `MixtureEvaluation` or the like.
+    Attributes:
+        final, best: the newest and the best value of each metric.
     """
 
-    def __init__(self, evaluation: Any, log: MetricsLog, *, seed: int, every: int, budget: int) -> None:
+    def __init__(self, evaluation: Evaluation, metrics: MetricsLog, *, every: int, budget: int) -> None:
         super().__init__(every=every, budget=budget)
-        self.evaluation, self.metrics, self.seed = evaluation, log, seed
+        self.evaluation, self.metrics = evaluation, metrics
         self.best: dict[str, float] = {}
         self.final: dict[str, float] = {}
 
@@ -32,24 +32,23 @@ class Evaluate(OnClock):
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
         started = time.perf_counter()
-        sample = evaluation_samples(gan.generator_ema, gan.latent, seed=self.seed, device=gan.device)
-        result = self.evaluation(sample, device=gan.device)
+        evaluation = self.evaluation
+        sample = evaluation_samples(gan.generator_ema, gan.latent, seed=evaluation.seed, device=gan.device)
+        result = evaluation(sample, device=gan.device)
         self.final = dict(result.metrics)
         for name, value in result.metrics.items():
-            if name in self.evaluation.directions:
-                better = min if self.evaluation.directions[name] == "min" else max
+            if name in evaluation.directions:
+                better = min if evaluation.directions[name] == "min" else max
                 self.best[name] = better(self.best.get(name, value), value)
         values = {f"eval/{name}": value for name, value in result.metrics.items()}
         values |= {f"best/{name}": value for name, value in self.best.items()}
+        if not values:
+            return
         values["time/evaluation_s"] = time.perf_counter() - started
         self.metrics.write(trainer, gan, values)
         if trainer.is_global_zero:
             protocol = {**result.protocol, "weights_averaged": True, "images": gan.clock.images}
-            self.folder.write_summary(final=self.final, best=self.best, protocol=protocol)
-
-    @property
-    def folder(self) -> RunFolder:
-        return self.metrics.folder
+            self.metrics.folder.write_summary(final=self.final, best=self.best, protocol=protocol)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "final": self.final}
