@@ -1,6 +1,14 @@
 """Generators and discriminators."""
 
+from ganlab.networks.autoencoder import ConvAutoencoder, MLPAutoencoder
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
 
-__all__ = ["DCGANDiscriminator", "DCGANGenerator", "MLPDiscriminator", "MLPGenerator"]
+__all__ = [
+    "ConvAutoencoder",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "MLPAutoencoder",
+    "MLPDiscriminator",
+    "MLPGenerator",
+]

@@ -40,7 +40,7 @@ class DiracGAN:
         Differentiable if the states are.
         """
         if self.objective.couples_batch:  # the rows of one call are samples of one batch
-            return torch.cat([self._field(state) for state in states.split(1)])
+            return torch.cat([self._field(states[i : i + 1]) for i in range(len(states))])
         return self._field(states)
 
     def _field(self, states: Tensor) -> Tensor:
@@ -70,7 +70,9 @@ class DiracGAN:
 
         Its eigenvalues at the equilibrium decide over local convergence: all real parts must be negative.
         """
-        return torch.autograd.functional.jacobian(lambda s: self.field(s[None])[0], state)
+        state = state.detach().requires_grad_()
+        field = self.field(state[None])[0]
+        return torch.stack([torch.autograd.grad(row, state, retain_graph=True)[0] for row in field])
 
     def flow(self, states: Tensor, *, duration: float, steps: int) -> Tensor:
         """Follow the field from (N, 2) states in continuous time: (steps + 1, N, 2), by Runge-Kutta."""

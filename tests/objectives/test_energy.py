@@ -69,6 +69,12 @@ def test_identical_codes_cost_one_and_a_single_one_nothing():
     assert objective.g_loss(match_of(energies[:1], energies[:1], one)).item() == 0.0
 
 
+def test_a_code_of_zeros_is_like_no_other():
+    codes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    loss = EBGAN(margin=1.0, pulling_away=1.0).g_loss(match_of(torch.zeros(3), torch.zeros(3), codes))
+    assert loss.item() == pytest.approx(2 / 6)
+
+
 def test_only_the_pulling_away_term_couples_a_batch():
     assert not EBGAN(margin=1.0).couples_batch
     assert EBGAN(margin=1.0, pulling_away=0.1).couples_batch
@@ -124,11 +130,13 @@ def test_k_is_moved_by_the_mean_over_all_ranks():
 def test_learning_rate_is_halved_when_the_convergence_measure_stalls():
     objective = BEGAN(gamma=1.0, patience=3)
     factors = []
-    for energy in [4.0, 4.0, 4.0, 2.0, 2.0, 2.0, 2.0, 3.0, 1.0, 1.0, 1.0, 1.5, 2.0, 2.0, 2.0]:
+    means = [4, 2, 2, 3, 2.5, 1, 1.5]  # of M, window by window; one not below all before it is a stall
+    for energy in [mean + deviation for mean in means for deviation in (-0.5, 1.0, -0.5)]:
         match = match_of(torch.tensor([energy]), torch.tensor([energy]))  # M = energy
         objective.update(match, match)
         factors.append(objective.lr_factor().item())
-    assert factors == [1.0] * 8 + [0.5] * 5 + [0.5, 0.25]  # windows 4, 2, 2 (no better), 1.17 (better), 2
+    assert factors[2::3] == [1, 1, 0.5, 0.25, 0.125, 0.125, 0.0625]
+    assert factors[7:10] == [1, 0.5, 0.5]  # only at the end of a window
 
 
 def test_without_patience_the_learning_rate_is_left_alone():
