@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from ganlab.data.mixtures import GaussianMixture
@@ -13,38 +15,41 @@ from ganlab.images import save_grid
 
 def draw_samples(samples: Tensor, data: DataSource, path: Path) -> None:
     """Save a picture of samples: images (N, C, H, W) uint8 as a grid, points (N, 1 or 2) beside the real density."""
-    samples = samples.cpu()
     if data.is_image:
-        save_grid(samples.numpy(), path)
+        save_grid(samples.numpy(force=True), path)
     elif data.shape == (1,):
-        _draw_line(samples, data, path)
+        _draw_line(samples.numpy(force=True), data, path)
     else:
-        _draw_plane(samples, data, path)
+        _draw_plane(samples.numpy(force=True), data, path)
 
 
-def _draw_line(points: Tensor, data: DataSource, path: Path) -> None:
-    import torch
-
+def _draw_line(points: np.ndarray, data: DataSource, path: Path) -> None:
     figure, axes = _figure()
-    real = data.split(data.splits[0]).x[:, 0]
-    low, high = (real.mean() - 5 * real.std()).item(), (real.mean() + 5 * real.std()).item()
+    real = _real_points(data)[:, 0]
+    low, high = real.mean() - 5 * real.std(), real.mean() + 5 * real.std()
     if isinstance(data, GaussianMixture):
         x = torch.linspace(low, high, 400, dtype=torch.float64)
-        axes.plot(x, data.log_prob(x[:, None]).exp(), color="black", linestyle=":", label="$p_{data}$")
-    axes.hist(points[:, 0].numpy(), bins=60, range=(low, high), density=True, color="tab:green", alpha=0.6, label="$p_g$")
+        axes.plot(x.numpy(), data.log_prob(x[:, None]).exp().numpy(), "k:", label="$p_{data}$")
+    histogram = {"bins": 60, "range": (low, high), "density": True}
+    axes.hist(points[:, 0], color="tab:green", alpha=0.6, label="$p_g$", **histogram)
     axes.legend(loc="upper right")
     _save(figure, path)
 
 
-def _draw_plane(points: Tensor, data: DataSource, path: Path) -> None:
+def _draw_plane(points: np.ndarray, data: DataSource, path: Path) -> None:
     figure, axes = _figure()
-    real = data.split(data.splits[0]).x[: max(1000, len(points)), :2]
-    axes.scatter(*real.T.numpy(), s=4, color="lightgrey", label="data")
-    axes.scatter(*points[:, :2].T.numpy(), s=4, color="tab:green", label="samples")
-    margin = 0.3 * (real.max() - real.min()).item() / 2
-    axes.set(xlim=(real.min() - margin, real.max() + margin), ylim=(real.min() - margin, real.max() + margin), aspect=1)
+    real = _real_points(data)[: max(1000, len(points)), :2]
+    axes.scatter(*real.T, s=4, color="lightgrey", label="data")
+    axes.scatter(*points[:, :2].T, s=4, color="tab:green", label="samples")
+    margin = 0.15 * (real.max() - real.min())
+    limits = (real.min() - margin, real.max() + margin)
+    axes.set(xlim=limits, ylim=limits, aspect=1)
     axes.legend(loc="upper right")
     _save(figure, path)
+
+
+def _real_points(data: DataSource) -> np.ndarray:
+    return data.split(data.splits[0]).x.numpy()
 
 
 def draw_curves(lines: Iterable[Mapping[str, Any]], path: Path) -> None:

@@ -234,6 +234,7 @@ class GAN(L.LightningModule):
         checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint.pop("loops", None)  # Lightning's own counters: a finished run would have nothing left to do
         self.check_shapes(checkpoint["state_dict"])
         self.clock = Clock(**checkpoint["ganlab"]["clock"])
         self.means.load_state_dict(checkpoint["ganlab"]["means"])

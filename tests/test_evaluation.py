@@ -148,8 +148,8 @@ def test_class_shares_by_hand() -> None:
         return math.log(p / (1 - p))
 
     logits = torch.tensor([[logit(0.95), 0.0], [logit(0.92), 0.0], [0.0, logit(0.91)], [logit(0.89), 0.0]])
-    assert class_shares(logits) == {"confident_share": 0.75, "min_class_share": pytest.approx(1 / 3)}
-    assert class_shares(torch.zeros(5, 3)) == {"confident_share": 0.0, "min_class_share": 0.0}
+    assert class_shares(logits) == {"certain_share": 0.75, "min_class_share": pytest.approx(1 / 3)}
+    assert class_shares(torch.zeros(5, 3)) == {"certain_share": 0.0, "min_class_share": 0.0}
 
 
 def test_mode_metrics_by_hand() -> None:

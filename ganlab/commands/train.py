@@ -9,6 +9,8 @@ from ganlab.errors import ConfigError, GanlabError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from ganlab.runs import RunFolder
+
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cfg", action="store_true", help="print the resolved configuration and stop")
@@ -27,14 +29,35 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         print(config.to_yaml(cfg), end="")
         return config.to_dict(cfg)
     from ganlab import training
-    from ganlab.runs import RunFolder
 
     if arguments.dry_run:
         report = training.dry_run(cfg)
         print(report)
         return {"dry_run": report}
-    folder = RunFolder(training.train(cfg).path)
-    return {"run": str(folder.path), **folder.read_summary()}
+    folder = training.train(cfg).folder
+    summary = folder.read_summary()
+    print(last_words(folder, summary))
+    return {"run": str(folder.path), **summary}
+
+
+def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
+    """How the run went, where its results are, and what to type next."""
+    path, images = folder.path, f"{summary['images']:,} images"
+    if summary["state"] != "finished":
+        return f"{summary['state']} after {images}; to go on: ganlab train {path}"
+    lines = [f"finished after {images}"]
+    if final := summary.get("final"):
+        lines.append("  " + "  ".join(f"{name} {value:.4g}" for name, value in final.items()))
+        if "memorisation" in final and "fid_digits" in final:
+            from ganlab.evaluation import gate
+
+            verdict = gate(final)
+            lines.append("  quality gate " + ("passed" if verdict.passed else "missed: " + "; ".join(verdict.reasons)))
+    pictures = [folder.sample_grids()[-1], path / "samples.gif", path / "curve.png"]
+    lines += [f"  {picture}" for picture in pictures if picture.is_file()]
+    lines += ["next:", f"  ganlab sample {path} -n 64 --out grid.png"]
+    lines.append(f"  ganlab train {path} budget.images={2 * summary['images']}   # go on for as long again")
+    return "\n".join(lines)
 
 
 def _resumed(arguments: argparse.Namespace) -> "DictConfig":

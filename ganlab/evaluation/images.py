@@ -37,7 +37,7 @@ class ImageEvaluation(Evaluation):
 
     Metrics: ``fid``, ``is`` and ``is_std`` for inception-v3-compat, ``fid_<extractor>`` and so on for others;
     ``density_``, ``coverage_`` and, where the data have a held-out split, ``memorisation``.  If the extractor
-    is the data set's own classifier, also ``confident_share`` (of fakes classified with probability >= 0.9)
+    is the data set's own classifier, also ``certain_share`` (of fakes classified with probability >= 0.9)
     and ``min_class_share`` (of the rarest class among those).
 
     Args:
@@ -196,4 +196,4 @@ def class_shares(logits: Tensor) -> dict[str, float]:
     confident = probability >= CONFIDENT
     counts = torch.bincount(label[confident], minlength=logits.shape[1])
     smallest = counts.min().item() / max(1, counts.sum().item())
-    return {"confident_share": confident.double().mean().item(), "min_class_share": smallest}
+    return {"certain_share": confident.double().mean().item(), "min_class_share": smallest}
