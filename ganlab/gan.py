@@ -1,8 +1,7 @@
 """The LightningModule: two players, two short steps, and no knowledge of which objective they play."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import lightning as L
@@ -10,36 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ganlab.checkpoints import check_shapes
 from ganlab.constraints import WeightClipping
 from ganlab.data.source import to_float
 from ganlab.ema import EMA
-from ganlab.errors import CheckpointError
-from ganlab.game import Game
+from ganlab.game import Clock, Game
 from ganlab.latent import Latent
 from ganlab.means import RunningMeans
-from ganlab.networks.layers import couples_batch, power_iterations
-from ganlab.objectives import Match, Objective, Scores
+from ganlab.networks.layers import couples_batch, frozen
+from ganlab.objectives import Match, Objective, Ranks
+from ganlab.objectives.base import SINGLE_PROCESS
 from ganlab.penalties import Penalty
 from ganlab.randomness import Draws
-from ganlab.schedule import Schedule
+from ganlab.schedule import LearningRates, Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 GENERATOR, DISCRIMINATOR = 0, 1  # positions in `configure_optimizers`
-
-
-@dataclass
-class Clock:
-    """How far a run is.
-
-    Attributes:
-        images: real images shown to D, over all ranks; what budgets and schedules count.
-        iteration: G steps made.
-        position: real samples drawn from the data order, over all ranks.
-    """
-
-    images: int = 0
-    iteration: int = 0
-    position: int = 0
 
 
 class GAN(L.LightningModule):
@@ -68,32 +53,33 @@ class GAN(L.LightningModule):
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
         self.generator_ema = ema.start(generator)
         self.penalties, self.constraints = penalties, constraints
-        self.latent, self.game, self.schedule, self.ema, self.seed = latent, game, schedule, ema, seed
+        self.latent, self.game, self.ema, self.seed = latent, game, ema, seed
+        self.learning_rates = LearningRates(schedule, objective)
         self._optimizer_factories = optimizers
         self._one_forward = not couples_batch(discriminator)  # D may see real and fake samples side by side
         self.playing = DISCRIMINATOR
         self.clock = Clock()
         self.means = RunningMeans()
+        self._last: Match | None = None  # of the D steps
 
     def configure_optimizers(self) -> list[Optimizer]:
         g, d = self._optimizer_factories
-        optimizers = [g(self.generator.parameters()), d(self.discriminator.parameters())]
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["initial_lr"] = group["lr"]
-        return optimizers
+        return [g(self.generator.parameters()), d(self.discriminator.parameters())]
 
     # ---- the game -------------------------------------------------------------------------------------------
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         """One iteration on real samples (M, B, ...): `Game.micro_batches` micro-batches of B."""
-        self._set_learning_rates()
+        self.learning_rates.set(self.optimizers(), self.clock)
         game = self.game
         real = self._prepare(batch)
+        if self.clock.pretrained < self.objective.pretrain_images:
+            self._pretrain(real)
+            return
         if game.order == "simultaneous":
             d, g = self._discriminator_gradients(real, 0), self._generator_gradients(real)
             self._discriminator_update()
-            self._generator_update()
+            self._optimize(GENERATOR)
         elif game.order == "d_first":
             d = self._discriminator_steps(real)
             g = self._generator_step(real)
@@ -101,7 +87,21 @@ class GAN(L.LightningModule):
             g = self._generator_step(real)
             d = self._discriminator_steps(real)
         self.objective.update(d, g)
-        self._advance(batch)
+        self._last = d
+        self._advance(real)
+
+    def _pretrain(self, real: Tensor) -> None:
+        """The D steps of an iteration on real samples alone: no fakes, no penalties, G at rest."""
+        for k in range(self.game.n_critic):
+            for micro in range(self.game.accumulate):
+                x_real = real[k * self.game.accumulate + micro]
+                loss = self.objective.pretrain_loss(self.discriminator(x_real))
+                self._backward(loss / self.game.accumulate, DISCRIMINATOR)
+            self._discriminator_update()
+        self.clock.pretrained += self._shown(real)
+        self.clock.position += self._samples(real) * len(real)
+        if self.clock.pretrained >= self.objective.pretrain_images:
+            self.means.update({"loss/pretrain": loss})
 
     def _discriminator_steps(self, real: Tensor) -> Match:
         for k in range(self.game.n_critic):
@@ -111,12 +111,12 @@ class GAN(L.LightningModule):
 
     def _generator_step(self, real: Tensor) -> Match:
         match = self._generator_gradients(real)
-        self._generator_update()
+        self._optimize(GENERATOR)
         return match
 
     def _discriminator_gradients(self, real: Tensor, k: int) -> Match:
-        """Accumulate D's gradients of its k-th step; returns the last match, detached."""
-        game = self.game
+        """Accumulate D's gradients of its k-th step; returns the match of all micro-batches, detached."""
+        game, matches, losses = self.game, [], []
         for micro in range(game.accumulate):
             x_real = real[k * game.accumulate + micro]
             draws = self._draws("D", k, micro)
@@ -126,14 +126,16 @@ class GAN(L.LightningModule):
             loss = self.objective.d_loss(match)
             total = loss + self._penalty("D", self.clock.iteration * game.n_critic + k, match, draws)
             self._backward(total / game.accumulate, DISCRIMINATOR)
-        match = _detached(match)
-        self.means.update(self._d_scalars(loss, match))
+            matches.append(match)
+            losses.append(loss.detach())
+        match = Match.join(matches)
+        self.means.update(self._d_scalars(torch.stack(losses).mean(), match))
         return match
 
     def _generator_gradients(self, real: Tensor) -> Match:
-        """Accumulate G's gradients; returns the last match, detached."""
-        game = self.game
-        with _frozen(self.discriminator):
+        """Accumulate G's gradients; returns the match of all micro-batches, detached."""
+        game, matches, losses = self.game, [], []
+        with frozen(self.discriminator):
             for micro in range(game.accumulate):
                 x_real = real[micro - game.accumulate]  # the last ones: those of the last D step, or fresh
                 draws = self._draws("G", micro)
@@ -142,20 +144,22 @@ class GAN(L.LightningModule):
                 loss = self.objective.g_loss(match)
                 total = loss + self._penalty("G", self.clock.iteration, match, draws)
                 self._backward(total / game.accumulate, GENERATOR)
-        self.means.update({"loss/g": loss})
-        return _detached(match)
+                matches.append(match)
+                losses.append(loss.detach())
+        self.means.update({"loss/g": torch.stack(losses).mean()})
+        return Match.join(matches)
 
     def _generator_match(self, x_real: Tensor, x_fake: Tensor) -> Match:
         if self.objective.paired:
             return self._match(x_real, x_fake)
-        return Match(x_real, x_fake, None, self.discriminator(x_fake))
+        return Match(x_real, x_fake, None, self.discriminator(x_fake), self.ranks)
 
     def _match(self, x_real: Tensor, x_fake: Tensor) -> Match:
         if self._one_forward:
             real, fake = self.discriminator(torch.cat([x_real, x_fake])).split(len(x_real))
         else:
             real, fake = self.discriminator(x_real), self.discriminator(x_fake)
-        return Match(x_real, x_fake, real, fake)
+        return Match(x_real, x_fake, real, fake, self.ranks)
 
     def _penalty(self, player: str, step: int, match: Match, draws: Draws) -> Tensor | float:
         """Sum of the player's penalties due at its step; a lazy one counts for the steps it is not made at."""
@@ -172,9 +176,6 @@ class GAN(L.LightningModule):
         for constraint in self.constraints:
             constraint(self.discriminator)
 
-    def _generator_update(self) -> None:
-        self._optimize(GENERATOR)
-
     def _backward(self, loss: Tensor, player: int) -> None:
         self.playing = player  # whose loss scale the precision plugin applies
         self.manual_backward(loss)
@@ -188,36 +189,37 @@ class GAN(L.LightningModule):
 
     def _prepare(self, batch: Tensor) -> Tensor:
         """Real samples as D sees them: (M, B, ...) floats, packs of consecutive samples side by side."""
-        return self._pack(to_float(batch, self.dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
+        return self.game.pack(to_float(batch, self.dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
 
     def _fakes(self, n: int, draws: Draws) -> Tensor:
-        """n fakes as D sees them."""
-        return self._pack(self.generator(self.latent.draw(n * self.game.packing, draws, self.dtype)))
-
-    def _pack(self, x: Tensor) -> Tensor:
-        """(n * m, C, ...) -> (n, m * C, ...): m consecutive samples become the channels of one pack."""
-        return x if self.game.packing == 1 else x.unflatten(0, (-1, self.game.packing)).flatten(1, 2)
+        """n fakes as D sees them; the i-th members of all packs are one batch of G, as in PacGAN's code."""
+        m = self.game.packing
+        z = self.latent.draw(n * m, draws, self.dtype)
+        return self.generator(z) if m == 1 else torch.cat([self.generator(z[i::m]) for i in range(m)], 1)
 
     def _draws(self, *phase: int | str) -> Draws:
         if self._random is None or self._random.device != self.device:
             self._random = torch.Generator(self.device)
         words = (self.seed, self.clock.iteration, *phase)
-        return Draws(*words, generator=self._random, rank=self.global_rank, world_size=self.trainer.world_size)
+        return Draws(
+            *words, generator=self._random, rank=self.global_rank, world_size=self.trainer.world_size
+        )
 
     _random: torch.Generator | None = None
+    ranks: Ranks = SINGLE_PROCESS  # what couples a batch over processes, where there are several
 
-    def _set_learning_rates(self) -> None:
-        factor = self.schedule(self.clock.images)
-        for optimizer in self.optimizers():
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * factor
+    def _samples(self, real: Tensor) -> int:
+        """Samples in a micro-batch of all ranks."""
+        return real.shape[1] * self.game.packing * self.trainer.world_size
 
-    def _advance(self, batch: Tensor) -> None:
-        samples = batch.shape[1] * self.trainer.world_size
-        shown = samples * self.game.d_micro_batches
+    def _shown(self, real: Tensor) -> int:
+        return self._samples(real) * self.game.d_micro_batches
+
+    def _advance(self, real: Tensor) -> None:
+        shown = self._shown(real)
         self.clock.images += shown
         self.clock.iteration += 1
-        self.clock.position += samples * len(batch)
+        self.clock.position += self._samples(real) * len(real)
         self.ema.update(self.generator_ema, self.generator, self.ema.decay(self.clock.images, shown))
 
     def _d_scalars(self, loss: Tensor, match: Match) -> dict[str, Tensor]:
@@ -228,46 +230,21 @@ class GAN(L.LightningModule):
             "score/fake": self.objective.output(match.fake.value.float()).mean(),
         }
 
+    @torch.no_grad()
+    def pop_metrics(self) -> dict[str, float]:
+        """Means of the scalars since the last call, and the objective's estimates from the last D step alone."""
+        if self._last is not None:
+            estimates = self.objective.diagnostics(self._last)
+            self.means.update({f"estimate/{name}": value for name, value in estimates.items()})
+        return self.means.pop()
+
     # ---- checkpoints ----------------------------------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint.pop("loops", None)  # Lightning's own counters: a finished run would have nothing left to do
-        self.check_shapes(checkpoint["state_dict"])
+        checkpoint.pop("loops", None)  # Lightning's own counters would leave a finished run nothing to do
+        check_shapes(checkpoint["state_dict"], self.state_dict())
         self.clock = Clock(**checkpoint["ganlab"]["clock"])
         self.means.load_state_dict(checkpoint["ganlab"]["means"])
-
-    def check_shapes(self, state: Mapping[str, Tensor]) -> None:
-        """Raise CheckpointError unless a state dict has exactly this module's names and shapes."""
-        mine = {name: tuple(tensor.shape) for name, tensor in self.state_dict().items()}
-        theirs = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        for name in sorted(mine.keys() | theirs.keys()):
-            if mine.get(name) != theirs.get(name):
-                described = [str(list(s[name])) if name in s else "absent" for s in (theirs, mine)]
-                raise CheckpointError(
-                    f"the checkpoint does not fit this configuration: {name} is {described[0]} there and {described[1]} here"
-                )
-
-
-@contextmanager
-def _frozen(discriminator: nn.Module) -> Iterator[None]:
-    """D gives gradients to its input alone, and its power iterations rest."""
-    resting = list(power_iterations(discriminator))
-    discriminator.requires_grad_(False)
-    for module in resting:
-        module.eval()
-    try:
-        yield
-    finally:
-        discriminator.requires_grad_(True)
-        for module in resting:
-            module.train()
-
-
-def _detached(match: Match) -> Match:
-    def scores(s: Scores | None) -> Scores | None:
-        return s and Scores(*(None if t is None else t.detach() for t in s))
-
-    return Match(match.x_real, match.x_fake.detach(), scores(match.real), scores(match.fake), match.ranks)

@@ -51,7 +51,7 @@ def build(cfg: DictConfig) -> Parts:
     config.validate(cfg)
     torch.manual_seed(cfg.seed)  # the initial weights
     source = config.instantiate(cfg.data, "data")
-    game = Game(**cfg.game)
+    game = _game(cfg)
     networks, schedule = cfg.network, cfg.optimizer
     shape = tuple(source.shape)
     packed = (shape[0] * game.packing, *shape[1:])
@@ -78,6 +78,13 @@ def build(cfg: DictConfig) -> Parts:
     )
     evaluation = config.instantiate(cfg.evaluation, "evaluation", data=source, cache=cache_folder())
     return Parts(source, gan, data, evaluation)
+
+
+def _game(cfg: DictConfig) -> Game:
+    try:
+        return Game(**cfg.game)
+    except ValueError as error:
+        raise ConfigError(f"game.{error}") from error
 
 
 def _optimizer_factory(cfg: DictConfig, player: str) -> Any:
@@ -129,9 +136,10 @@ def dry_run(cfg: DictConfig) -> str:
     one_step = TrainingData(
         parts.source, batch_size=cfg.data.batch_size, game=parts.gan.game, budget=1, seed=cfg.seed
     )
+    parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
     trainer = L.Trainer(**_lightning_options(cfg), logger=False, callbacks=[])
     trainer.fit(parts.gan, one_step)
-    means = parts.gan.means.pop()
+    means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
     samples = "x".join(map(str, parts.source.shape))
     return "\n".join(

@@ -47,7 +47,7 @@ class MetricsLog(OnClock):
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         due = self.due(pl_module.clock.images)
-        means = pl_module.means.pop() if due else {}  # waits for the device: part of the steps' time
+        means = pl_module.pop_metrics() if due else {}  # waits for the device: part of the steps' time
         self._seconds += time.perf_counter() - self._entered
         self._images += pl_module.clock.images - self._before
         if due:

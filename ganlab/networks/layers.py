@@ -1,6 +1,7 @@
 """Parts that the networks share: activations, normalisation and spectral norm by name."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +76,21 @@ def normalise_spectrally(module: nn.Module) -> None:
 def power_iterations(module: nn.Module) -> Iterator[nn.Module]:
     """The spectral-norm parametrisations in a network; in eval mode they leave their vectors as they are."""
     return (m for m in module.modules() if isinstance(m, _SpectralNorm))
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """A network that gives gradients to its input alone, and whose power iterations rest."""
+    resting = list(power_iterations(module))
+    module.requires_grad_(False)
+    for iteration in resting:
+        iteration.eval()
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+        for iteration in resting:
+            iteration.train()
 
 
 def couples_batch(module: nn.Module) -> bool:

@@ -1,9 +1,11 @@
 """The interface of every adversarial objective: two losses over one meeting of the players."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 Critic = Literal["scalar", "autoencoder"]
@@ -24,6 +26,12 @@ class Scores(NamedTuple):
         """The scores of the first n samples and of the others."""
         parts = [(None, None) if t is None else (t[:n], t[n:]) for t in self]
         return Scores(*(first for first, _ in parts)), Scores(*(rest for _, rest in parts))
+
+    @staticmethod
+    def join(parts: Sequence["Scores"]) -> "Scores":
+        """The scores of several micro-batches as those of one batch, cut off from the graph."""
+        columns = zip(*parts, strict=True)
+        return Scores(*(None if c[0] is None else _join(c) for c in columns))
 
 
 class Ranks:
@@ -59,6 +67,22 @@ class Match:
     fake: Scores
     ranks: Ranks = SINGLE_PROCESS
 
+    @staticmethod
+    def join(parts: Sequence["Match"]) -> "Match":
+        """Several micro-batches' meetings as one, cut off from the graph."""
+        reals = [part.real for part in parts if part.real is not None]
+        return Match(
+            _join([part.x_real for part in parts]),
+            _join([part.x_fake for part in parts]),
+            Scores.join(reals) if reals else None,
+            Scores.join([part.fake for part in parts]),
+            parts[0].ranks,
+        )
+
+
+def _join(parts: Sequence[Tensor]) -> Tensor:
+    return (parts[0] if len(parts) == 1 else torch.cat(parts)).detach()
+
 
 class Objective(nn.Module, ABC):
     """A pair of losses; the training step knows nothing else about the kind of GAN it trains.
@@ -71,6 +95,7 @@ class Objective(nn.Module, ABC):
         couples_batch: whether a sample's loss depends on the other samples of its batch; such an objective
             is refused with gradient accumulation.
         pretrain_images: real images that D is first trained on alone, with `pretrain_loss`, G at rest.
+        lr_interval: iterations between two moments at which `lr_factor` may change; 0 if it never does.
     """
 
     critic: ClassVar[Critic] = "scalar"
@@ -78,6 +103,7 @@ class Objective(nn.Module, ABC):
     compares_samples: ClassVar[bool] = False
     couples_batch: bool = False
     pretrain_images: int = 0
+    lr_interval: int = 0
 
     @abstractmethod
     def d_loss(self, match: Match) -> Tensor:
@@ -98,12 +124,15 @@ class Objective(nn.Module, ABC):
     def update(self, d: Match, g: Match) -> None:
         """Move control state, once per iteration, from detached matches of the D and the G step."""
 
-    def lr_factor(self) -> Tensor | None:
-        """What both players' learning rates are multiplied by, a scalar control state; None: always 1."""
-        return None
+    def lr_factor(self) -> Tensor:
+        """What both players' learning rates are multiplied by, a scalar control state.
+
+        The step fetches it every `lr_interval` iterations only, since that waits for the device.
+        """
+        return torch.tensor(1.0)
 
     def diagnostics(self, match: Match) -> dict[str, Tensor]:
-        """What the theory says the loss of D estimates, as scalars by name; from a match of the D step."""
+        """What the theory says the loss of D estimates, as scalars by name; from the last match of D steps."""
         return {}
 
 

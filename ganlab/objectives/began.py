@@ -46,6 +46,7 @@ class BEGAN(Objective):
         if not 0 < decay <= 1:
             raise ValueError(f"decay must be in (0, 1], got {decay}")
         self.gamma, self.lambda_k, self.patience, self.decay = gamma, lambda_k, patience, decay
+        self.lr_interval = patience
         for name in ("k", "convergence", "recent"):
             self.register_buffer(name, torch.tensor(0.0))
         self.register_buffer("factor", torch.tensor(1.0))
@@ -79,8 +80,8 @@ class BEGAN(Objective):
         self.recent.mul_(~complete)
         self.steps.mul_(~complete)
 
-    def lr_factor(self) -> Tensor | None:
-        return self.factor if self.patience else None
+    def lr_factor(self) -> Tensor:
+        return self.factor
 
     def diagnostics(self, match: Match) -> dict[str, Tensor]:
         """``k`` and the ``convergence`` measure M, as the last iteration left them."""

@@ -140,7 +140,7 @@ def test_learning_rate_is_halved_when_the_convergence_measure_stalls():
 
 
 def test_without_patience_the_learning_rate_is_left_alone():
-    assert BEGAN().lr_factor() is None
+    assert BEGAN().lr_interval == 0
 
 
 def test_lost_k_would_change_the_loss():
