@@ -1,8 +1,8 @@
 """ganlab: train, compare and report GANs with PyTorch Lightning.
 
-    cfg = ganlab.compose(["experiment=digits", "objective=wgan_gp"])
-    run = ganlab.train(cfg)
-    ganlab.load("runs/NAME").sample(64, seed=1)
+cfg = ganlab.compose(["experiment=digits", "objective=wgan_gp"])
+run = ganlab.train(cfg)
+ganlab.load("runs/NAME").sample(64, seed=1)
 """
 
 from importlib import import_module

@@ -103,7 +103,9 @@ def _dispatch(words: Sequence[str]) -> int:
         result = commands[words[0]].run(arguments)
     if arguments.json:
         print(json.dumps(result))
-    return 130 if result.get("state") == "preempted" else 0  # a job that waits for the run must see it is not done
+    return (
+        130 if result.get("state") == "preempted" else 0
+    )  # a job that waits for the run must see it is not done
 
 
 def _complain(text: str) -> None:

@@ -18,6 +18,6 @@ class WeightClipping:
 
     @torch.no_grad()
     def __call__(self, discriminator: nn.Module) -> None:
-        parameters = list(discriminator.parameters())
+        parameters: list[torch.Tensor] = list(discriminator.parameters())
         torch._foreach_clamp_min_(parameters, -self.bound)
         torch._foreach_clamp_max_(parameters, self.bound)

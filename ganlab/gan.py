@@ -18,7 +18,6 @@ from ganlab.latent import Latent
 from ganlab.means import RunningMeans
 from ganlab.networks.layers import couples_batch, frozen
 from ganlab.objectives import Match, Objective, Ranks
-from ganlab.objectives.base import SINGLE_PROCESS
 from ganlab.penalties import Penalty
 from ganlab.randomness import Draws
 from ganlab.schedule import LearningRates, Schedule
@@ -66,21 +65,21 @@ class GAN(L.LightningModule):
         g, d = self._optimizer_factories
         return [g(self.generator.parameters()), d(self.discriminator.parameters())]
 
-    # ---- the game -------------------------------------------------------------------------------------------
-
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         """One iteration on real samples (M, B, ...): `Game.micro_batches` micro-batches of B."""
-        self.learning_rates.set(self.optimizers(), self.clock)
-        game = self.game
+        self.learning_rates.set(self._optimizers, self.clock)
         real = self._prepare(batch)
         if self.clock.pretrained < self.objective.pretrain_images:
             self._pretrain(real)
-            return
-        if game.order == "simultaneous":
+        else:
+            self._play(real)
+
+    def _play(self, real: Tensor) -> None:
+        if self.game.order == "simultaneous":
             d, g = self._discriminator_gradients(real, 0), self._generator_gradients(real)
             self._discriminator_update()
             self._optimize(GENERATOR)
-        elif game.order == "d_first":
+        elif self.game.order == "d_first":
             d = self._discriminator_steps(real)
             g = self._generator_step(real)
         else:
@@ -92,14 +91,12 @@ class GAN(L.LightningModule):
 
     def _pretrain(self, real: Tensor) -> None:
         """The D steps of an iteration on real samples alone: no fakes, no penalties, G at rest."""
-        for k in range(self.game.n_critic):
-            for micro in range(self.game.accumulate):
-                x_real = real[k * self.game.accumulate + micro]
-                loss = self.objective.pretrain_loss(self.discriminator(x_real))
-                self._backward(loss / self.game.accumulate, DISCRIMINATOR)
-            self._discriminator_update()
-        self.clock.pretrained += self._shown(real)
-        self.clock.position += self._samples(real) * len(real)
+        for number, x_real in enumerate(real[: self.game.d_micro_batches], start=1):
+            loss = self.objective.pretrain_loss(self.discriminator(x_real))
+            self._backward(loss / self.game.accumulate, DISCRIMINATOR)
+            if number % self.game.accumulate == 0:
+                self._discriminator_update()
+        self.clock.pretrained += self._move_on(real)
         if self.clock.pretrained >= self.objective.pretrain_images:
             self.means.update({"loss/pretrain": loss})
 
@@ -124,9 +121,9 @@ class GAN(L.LightningModule):
                 x_fake = self._fakes(len(x_real), draws)
             match = self._match(x_real, x_fake)
             loss = self.objective.d_loss(match)
-            total = loss + self._penalty("D", self.clock.iteration * game.n_critic + k, match, draws)
-            self._backward(total / game.accumulate, DISCRIMINATOR)
-            matches.append(match)
+            penalty = self._penalty("D", self.clock.iteration * game.n_critic + k, match, draws)
+            self._backward((loss + penalty) / game.accumulate, DISCRIMINATOR)
+            matches.append(Match.join([match]))
             losses.append(loss.detach())
         match = Match.join(matches)
         self.means.update(self._d_scalars(torch.stack(losses).mean(), match))
@@ -140,22 +137,20 @@ class GAN(L.LightningModule):
                 x_real = real[micro - game.accumulate]  # the last ones: those of the last D step, or fresh
                 draws = self._draws("G", micro)
                 x_fake = self._fakes(len(x_real) * game.g_batch_factor, draws)
-                match = self._generator_match(x_real, x_fake)
+                match = self._match(x_real, x_fake, with_real=self.objective.paired)
                 loss = self.objective.g_loss(match)
-                total = loss + self._penalty("G", self.clock.iteration, match, draws)
-                self._backward(total / game.accumulate, GENERATOR)
-                matches.append(match)
+                penalty = self._penalty("G", self.clock.iteration, match, draws)
+                self._backward((loss + penalty) / game.accumulate, GENERATOR)
+                matches.append(Match.join([match]))
                 losses.append(loss.detach())
         self.means.update({"loss/g": torch.stack(losses).mean()})
         return Match.join(matches)
 
-    def _generator_match(self, x_real: Tensor, x_fake: Tensor) -> Match:
-        if self.objective.paired:
-            return self._match(x_real, x_fake)
-        return Match(x_real, x_fake, None, self.discriminator(x_fake), self.ranks)
-
-    def _match(self, x_real: Tensor, x_fake: Tensor) -> Match:
-        if self._one_forward:
+    def _match(self, x_real: Tensor, x_fake: Tensor, *, with_real: bool = True) -> Match:
+        real = None
+        if not with_real:
+            fake = self.discriminator(x_fake)
+        elif self._one_forward:
             real, fake = self.discriminator(torch.cat([x_real, x_fake])).split(len(x_real))
         else:
             real, fake = self.discriminator(x_real), self.discriminator(x_fake)
@@ -180,46 +175,49 @@ class GAN(L.LightningModule):
         self.playing = player  # whose loss scale the precision plugin applies
         self.manual_backward(loss)
 
+    @property
+    def _optimizers(self) -> Any:
+        return self.optimizers()
+
     def _optimize(self, player: int) -> None:
-        optimizer = self.optimizers()[player]
+        optimizer = self._optimizers[player]
         optimizer.step()
         optimizer.zero_grad()
 
-    # ---- samples, clock, learning rates ---------------------------------------------------------------------
-
     def _prepare(self, batch: Tensor) -> Tensor:
         """Real samples as D sees them: (M, B, ...) floats, packs of consecutive samples side by side."""
-        return self.game.pack(to_float(batch, self.dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
+        samples = to_float(batch, self._weights_dtype).flatten(0, 1)
+        return self.game.pack(samples).unflatten(0, (len(batch), -1))
 
     def _fakes(self, n: int, draws: Draws) -> Tensor:
         """n fakes as D sees them; the i-th members of all packs are one batch of G, as in PacGAN's code."""
         m = self.game.packing
-        z = self.latent.draw(n * m, draws, self.dtype)
+        z = self.latent.draw(n * m, draws, self._weights_dtype)
         return self.generator(z) if m == 1 else torch.cat([self.generator(z[i::m]) for i in range(m)], 1)
+
+    @property
+    def _weights_dtype(self) -> torch.dtype:
+        return next(self.generator.parameters()).dtype
 
     def _draws(self, *phase: int | str) -> Draws:
         if self._random is None or self._random.device != self.device:
             self._random = torch.Generator(self.device)
-        words = (self.seed, self.clock.iteration, *phase)
-        return Draws(
-            *words, generator=self._random, rank=self.global_rank, world_size=self.trainer.world_size
-        )
+        words, size = (self.seed, self.clock.iteration, *phase), self.trainer.world_size
+        return Draws(*words, generator=self._random, rank=self.global_rank, world_size=size)
 
     _random: torch.Generator | None = None
-    ranks: Ranks = SINGLE_PROCESS  # what couples a batch over processes, where there are several
+    ranks = Ranks()  # what couples a batch over processes, where there are several
 
-    def _samples(self, real: Tensor) -> int:
-        """Samples in a micro-batch of all ranks."""
-        return real.shape[1] * self.game.packing * self.trainer.world_size
-
-    def _shown(self, real: Tensor) -> int:
-        return self._samples(real) * self.game.d_micro_batches
+    def _move_on(self, real: Tensor) -> int:
+        """Move on in the data order; returns how many of an iteration's real samples D is shown."""
+        samples = real.shape[1] * self.game.packing * self.trainer.world_size
+        self.clock.position += samples * len(real)
+        return samples * self.game.d_micro_batches
 
     def _advance(self, real: Tensor) -> None:
-        shown = self._shown(real)
+        shown = self._move_on(real)
         self.clock.images += shown
         self.clock.iteration += 1
-        self.clock.position += self._samples(real) * len(real)
         self.ema.update(self.generator_ema, self.generator, self.ema.decay(self.clock.images, shown))
 
     def _d_scalars(self, loss: Tensor, match: Match) -> dict[str, Tensor]:
@@ -237,8 +235,6 @@ class GAN(L.LightningModule):
             estimates = self.objective.diagnostics(self._last)
             self.means.update({f"estimate/{name}": value for name, value in estimates.items()})
         return self.means.pop()
-
-    # ---- checkpoints ----------------------------------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict()}

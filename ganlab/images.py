@@ -14,7 +14,9 @@ _GAP = 2  # pixels between the images of a grid
 def _picture(image: np.ndarray) -> Image.Image:
     """(C, H, W) uint8, one or three channels -> a picture."""
     channels_last = np.moveaxis(image, 0, -1)
-    return Image.fromarray(channels_last[..., 0] if image.shape[0] == 1 else np.ascontiguousarray(channels_last))
+    return Image.fromarray(
+        channels_last[..., 0] if image.shape[0] == 1 else np.ascontiguousarray(channels_last)
+    )
 
 
 def grid(images: np.ndarray, *, columns: int | None = None, smallest_side: int = 512) -> Image.Image:

@@ -24,7 +24,9 @@ class Latent:
             return draws.normal(n, self.dim, dtype=dtype)
         return draws.uniform(n, self.dim, dtype=dtype) * 2 - 1
 
-    def numbered(self, start: int, n: int, *, seed: int, purpose: str, truncation: float | None = None) -> Tensor:
+    def numbered(
+        self, start: int, n: int, *, seed: int, purpose: str, truncation: float | None = None
+    ) -> Tensor:
         """Latents number start to start + n - 1 of a purpose ("evaluation", "grid", ...), (n, dim) float32 on the CPU.
 
         Args:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 import torch
 from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor
-from torch.optim import Optimizer
 
 
 class PlayerMixedPrecision(MixedPrecision):
@@ -26,7 +25,9 @@ class PlayerMixedPrecision(MixedPrecision):
             tensor = self.scalers[module.playing].scale(tensor)
         return super().pre_backward(tensor, module)
 
-    def optimizer_step(self, optimizer: Any, model: Any, closure: Callable[[], Any], **kwargs: Any) -> Any:
+    def optimizer_step(  # type: ignore[override]
+        self, optimizer: Any, model: Any, closure: Callable[[], Any], **kwargs: Any
+    ) -> Any:
         if not self.scalers:
             return super().optimizer_step(optimizer, model=model, closure=closure, **kwargs)
         closure()
@@ -43,8 +44,3 @@ class PlayerMixedPrecision(MixedPrecision):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for scaler, state in zip(self.scalers, state_dict["scalers"], strict=True):
             scaler.load_state_dict(state)
-
-
-def optimizer_class_supports_fused(optimizer: type[Optimizer], precision: str) -> bool:
-    """Whether an optimizer should run fused: float16 gradients are unscaled first, which fused steps refuse."""
-    return precision != "16-mixed" and issubclass(optimizer, torch.optim.Adam | torch.optim.SGD)

@@ -29,7 +29,9 @@ class Draws:
         generator: where the numbers are made; it is reseeded here, which costs no synchronisation.
     """
 
-    def __init__(self, *words: int | str, generator: torch.Generator, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self, *words: int | str, generator: torch.Generator, rank: int = 0, world_size: int = 1
+    ) -> None:
         self.rank, self.world_size, self.generator = rank, world_size, generator
         generator.manual_seed(fold(*words))
 

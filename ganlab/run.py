@@ -54,7 +54,10 @@ class Run:
         state = load_checkpoint(self.checkpoint)["state_dict"]
         source = config.instantiate(cfg.data, "data")
         network = config.instantiate(
-            cfg.network.generator, "network.generator", shape=tuple(source.shape), latent_dim=cfg.network.latent_dim
+            cfg.network.generator,
+            "network.generator",
+            shape=tuple(source.shape),
+            latent_dim=cfg.network.latent_dim,
         )
         prefix = "generator_ema."
         weights = {name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)}

@@ -16,7 +16,16 @@ from typing import Any
 
 from ganlab.errors import CheckpointError, GanlabError
 
-_REPORTED = ("ganlab", "torch", "lightning", "torchmetrics", "torch-fidelity", "wandb", "hydra-core", "omegaconf")
+_REPORTED = (
+    "ganlab",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "torch-fidelity",
+    "wandb",
+    "hydra-core",
+    "omegaconf",
+)
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -66,7 +75,9 @@ class RunFolder:
             write_atomically(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
             write_atomically(self.config, config)
         except OSError as error:
-            raise GanlabError(f"cannot write the run folder {self.path}: {error.strerror or error}") from error
+            raise GanlabError(
+                f"cannot write the run folder {self.path}: {error.strerror or error}"
+            ) from error
 
     @property
     def exists(self) -> bool:
@@ -135,7 +146,7 @@ class RunFolder:
 
 def environment() -> dict[str, Any]:
     """What a run depended on besides its configuration."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in _REPORTED:
         try:
             versions[package] = metadata.version(package)

@@ -10,7 +10,9 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.plugins.environments import LightningEnvironment, SLURMEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.loggers import WandbLogger
 from omegaconf import DictConfig
 
 from ganlab import config
@@ -20,8 +22,8 @@ from ganlab.compatibility import check_compatibility
 from ganlab.data import DataSource
 from ganlab.data.module import TrainingData
 from ganlab.ema import EMA
-from ganlab.evaluation import Evaluation
 from ganlab.errors import ConfigError, GanlabError
+from ganlab.evaluation import Evaluation
 from ganlab.figures import draw_curves
 from ganlab.game import Game
 from ganlab.gan import GAN
@@ -115,8 +117,8 @@ def train(cfg: DictConfig) -> Run:
             return Run(folder)
     folder.write_summary(state="running", reason=None)
     try:
-        with Interruption() as interruption:
-            trainer = _trainer(cfg, parts, folder, interruption)
+        with Interruption() as interruption, wandb_logger(cfg, folder) as logger:
+            trainer = _trainer(cfg, parts, folder, interruption, logger)
             trainer.fit(parts.gan, parts.data, ckpt_path=checkpoint, weights_only=True)
     except BaseException as error:
         reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
@@ -137,7 +139,7 @@ def dry_run(cfg: DictConfig) -> str:
         parts.source, batch_size=cfg.data.batch_size, game=parts.gan.game, budget=1, seed=cfg.seed
     )
     parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
-    trainer = L.Trainer(**_lightning_options(cfg), logger=False, callbacks=[])
+    trainer = L.Trainer(**lightning_options(cfg), logger=False, callbacks=[])
     trainer.fit(parts.gan, one_step)
     means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
@@ -161,7 +163,9 @@ def _open_folder(cfg: DictConfig) -> tuple[RunFolder, Path | None]:
         folder.create(config.to_yaml(cfg))
         return folder, None
     if cfg.run.resume == "never":
-        raise ConfigError(f"the run {folder.path} exists already; choose another run.name, or run.resume=auto to go on")
+        raise ConfigError(
+            f"the run {folder.path} exists already; choose another run.name, or run.resume=auto to go on"
+        )
     changed = config.difference(config.load(folder.config), cfg)
     if changed:
         raise ConfigError(
@@ -180,11 +184,13 @@ def _new_name(cfg: DictConfig) -> str:
     return f"{data}-{objective}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
-def _trainer(cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption) -> L.Trainer:
+def _trainer(
+    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption, logger: WandbLogger | None
+) -> L.Trainer:
     budget, every = cfg.budget.images, cfg.evaluation.every
     gan = parts.gan
     log = MetricsLog(folder, every=cfg.log.every, budget=budget)
-    callbacks: list[L.Callback] = [log]  # the order they act in: a checkpoint covers all that was written before it
+    callbacks: list[L.Callback] = [log]  # in the order they act: a checkpoint covers all written before it
     callbacks.append(Evaluate(parts.evaluation, log, every=every, budget=budget))
     latents = gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     callbacks.append(SampleGrids(latents, parts.source, folder, every=every, budget=budget))
@@ -194,11 +200,10 @@ def _trainer(cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Int
         )
     )
     callbacks.append(Progress(log, every=cfg.log.every, lines_every=every, budget=budget))
-    logger = wandb_logger(cfg, folder)
-    return L.Trainer(**_lightning_options(cfg), logger=logger or False, callbacks=callbacks)
+    return L.Trainer(**lightning_options(cfg), logger=logger or False, callbacks=callbacks)
 
 
-def _lightning_options(cfg: DictConfig) -> dict[str, Any]:
+def lightning_options(cfg: DictConfig) -> dict[str, Any]:
     """What every Trainer of ganlab is: it runs one endless epoch and leaves the rest to our callbacks."""
     _quieten_lightning()
     trainer = cfg.trainer

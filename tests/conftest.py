@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
+import ganlab  # noqa: F401  it lets lightning import beside a CPU-only torch
+
 TINY = (
     "evaluation=none",
     "wandb.mode=disabled",

@@ -92,7 +92,9 @@ def test_order_visits_every_sample_once_an_epoch() -> None:
     assert not torch.equal(order(0, 10), ShuffledOrder(10, seed=4)(0, 10))
 
 
-def loader(position: int = 0, steps: int = 3, rank: int = 0, world_size: int = 1, batch_size: int = 4) -> list:
+def loader(
+    position: int = 0, steps: int = 3, rank: int = 0, world_size: int = 1, batch_size: int = 4
+) -> list:
     data = TensorSet("numbers", torch.arange(11.0)[:, None])
     return list(
         DeviceLoader(

@@ -21,7 +21,7 @@ Compose = Callable[..., DictConfig]
 
 def play(cfg: DictConfig, *callbacks: L.Callback) -> GAN:
     parts = training.build(cfg)
-    trainer = L.Trainer(**training._lightning_options(cfg), logger=False, callbacks=list(callbacks))
+    trainer = L.Trainer(**training.lightning_options(cfg), logger=False, callbacks=list(callbacks))
     trainer.fit(parts.gan, parts.data)
     return parts.gan
 
@@ -32,9 +32,13 @@ class Watch(L.Callback):
     def __init__(self) -> None:
         self.steps: list[tuple[str, set[str]]] = []
 
-    def on_before_optimizer_step(self, trainer: L.Trainer, gan: GAN, optimizer: torch.optim.Optimizer) -> None:
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, gan: GAN, optimizer: torch.optim.Optimizer
+    ) -> None:
         player = "G" if optimizer is gan.optimizers(use_pl_optimizer=False)[0] else "D"
-        with_gradient = {name for name, p in gan.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+        with_gradient = {
+            name for name, p in gan.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0
+        }
         self.steps.append((player, with_gradient))
 
 
@@ -42,7 +46,9 @@ class Watch(L.Callback):
     ("order", "n_critic", "expected"),
     [("d_first", 1, "DG"), ("g_first", 1, "GD"), ("simultaneous", 1, "DG"), ("d_first", 3, "DDDG")],
 )
-def test_players_move_in_order_and_touch_only_their_own(tiny: Compose, order: str, n_critic: int, expected: str) -> None:
+def test_players_move_in_order_and_touch_only_their_own(
+    tiny: Compose, order: str, n_critic: int, expected: str
+) -> None:
     watch = Watch()
     images = 2 * 8 * n_critic
     gan = play(tiny(f"game.order={order}", f"game.n_critic={n_critic}", f"budget.images={images}"), watch)
@@ -84,7 +90,7 @@ def test_lazy_penalty_counts_for_the_steps_it_is_not_made_at(tiny: Compose) -> N
     seen = []
     gan._backward = lambda loss, player: seen.append((player, loss))  # type: ignore[method-assign]
     gan._optimize = lambda player: None  # type: ignore[method-assign]
-    trainer = L.Trainer(**training._lightning_options(tiny()), logger=False)
+    trainer = L.Trainer(**training.lightning_options(tiny()), logger=False)
     trainer.fit(gan, parts.data)
     assert calls == [0, 2, 4, 6, 8]  # every 4th D step is every 2nd iteration of 2 D steps
     assert gan.means.peek()["penalty/counted"] == 1.5
@@ -123,7 +129,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(tiny: Compose) -> No
             chunks = iter(z.split(8 // cfg.game.accumulate))
 
         gan._optimize = optimize  # type: ignore[method-assign]
-        trainer = L.Trainer(**training._lightning_options(cfg), logger=False)
+        trainer = L.Trainer(**training.lightning_options(cfg), logger=False)
         trainer.fit(gan, parts.data)
         return taken
 
@@ -140,20 +146,31 @@ SHIFT_INVARIANT = ("wgan_gp", "hinge")  # at first: adding a constant to D chang
 
 
 @pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed", "16-mixed"])
-@pytest.mark.parametrize("objective", ["minimax", "non_saturating", "least_squares", "wgan", "wgan_gp", "hinge"])
-def test_every_objective_takes_a_step_in_every_precision(tiny: Compose, objective: str, precision: str) -> None:
+@pytest.mark.parametrize(
+    "objective", ["minimax", "non_saturating", "least_squares", "wgan", "wgan_gp", "hinge"]
+)
+def test_every_objective_takes_a_step_in_every_precision(
+    tiny: Compose, objective: str, precision: str
+) -> None:
     images = 96 if precision == "16-mixed" else 8  # its first steps are skipped until the scale fits
-    cfg = tiny(f"objective={objective}", f"trainer.precision={precision}", "game.n_critic=1", f"budget.images={images}")
+    cfg = tiny(
+        f"objective={objective}",
+        f"trainer.precision={precision}",
+        "game.n_critic=1",
+        f"budget.images={images}",
+    )
     parts = training.build(cfg)
     before = copy.deepcopy(parts.gan.state_dict())
-    trainer = L.Trainer(**training._lightning_options(cfg), logger=False)
+    trainer = L.Trainer(**training.lightning_options(cfg), logger=False)
     trainer.fit(parts.gan, parts.data)
     means = parts.gan.means.pop()
     assert {"loss/d", "loss/g", "score/real", "score/fake"} <= means.keys()
     assert all(math.isfinite(value) for value in means.values())
     invariant = {"discriminator.output.bias"} if objective in SHIFT_INVARIANT else set()
     for name, parameter in parts.gan.named_parameters():
-        assert name in invariant or not torch.equal(parameter.float(), before[name].float()), f"{name} did not move"
+        assert name in invariant or not torch.equal(parameter.float(), before[name].float()), (
+            f"{name} did not move"
+        )
         assert parameter.dtype == (torch.float64 if precision == "64-true" else torch.float32)
     if objective == "wgan":
         assert max(p.abs().max().item() for p in parts.gan.discriminator.parameters()) <= 0.01 + 1e-9

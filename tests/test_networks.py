@@ -77,5 +77,11 @@ def test_spectral_norm_brings_every_layer_to_singular_value_one() -> None:
 
 
 def test_only_batch_normalisation_couples_a_batch() -> None:
-    for name, expected in (("batch", True), ("group", False), ("layer", False), ("instance", False), ("none", False)):
+    for name, expected in (
+        ("batch", True),
+        ("group", False),
+        ("layer", False),
+        ("instance", False),
+        ("none", False),
+    ):
         assert couples_batch(DCGANDiscriminator(shape=(1, 16, 16), width=16, norm=name)) == expected

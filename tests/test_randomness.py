@@ -39,7 +39,10 @@ def test_draws_depend_on_every_word_and_on_nothing_else() -> None:
 def test_numbered_latents_do_not_depend_on_the_batch_they_are_asked_in() -> None:
     latent = Latent(3)
     whole = latent.numbered(0, 700, seed=4, purpose="evaluation")
-    pieces = [latent.numbered(start, min(130, 700 - start), seed=4, purpose="evaluation") for start in range(0, 700, 130)]
+    pieces = [
+        latent.numbered(start, min(130, 700 - start), seed=4, purpose="evaluation")
+        for start in range(0, 700, 130)
+    ]
     assert torch.equal(whole, torch.cat(pieces))
     assert not torch.equal(whole, latent.numbered(0, 700, seed=4, purpose="grid"))
 

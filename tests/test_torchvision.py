@@ -5,13 +5,17 @@ import sys
 
 
 def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_import_ganlab_imports_neither_torch_nor_torchvision() -> None:
-    heavy = run("import sys, ganlab; print([m for m in ('torch', 'torchvision', 'lightning', 'hydra') if m in sys.modules])")
+    heavy = run(
+        "import sys, ganlab; print([m for m in ('torch', 'torchvision', 'lightning', 'hydra') if m in sys.modules])"
+    )
     assert heavy.strip() == "[]"
 
 

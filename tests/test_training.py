@@ -33,7 +33,9 @@ def without_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def assert_same_run(a: Path, b: Path) -> None:
     """Bitwise the same metrics, pictures and newest checkpoint."""
-    lines = [without_times([*map(json.loads, (run / "metrics.jsonl").read_text().splitlines())]) for run in (a, b)]
+    lines = [
+        without_times([*map(json.loads, (run / "metrics.jsonl").read_text().splitlines())]) for run in (a, b)
+    ]
     assert lines[0] == lines[1]
     grids = [{p.name: p.read_bytes() for p in (run / "samples").glob("*.png")} for run in (a, b)]
     assert grids[0] == grids[1]
@@ -66,7 +68,11 @@ def test_a_run_folder_explains_itself(tiny: Compose) -> None:
     assert run.config.data.batch_size == 8
     environment = json.loads((run.path / "environment.json").read_text())
     assert environment["versions"]["torch"] == torch.__version__
-    assert [p.name for p in run.folder.sample_grids()] == ["0000000000.png", "0000000032.png", "0000000064.png"]
+    assert [p.name for p in run.folder.sample_grids()] == [
+        "0000000000.png",
+        "0000000032.png",
+        "0000000064.png",
+    ]
     assert [p.name for p in run.folder.list_checkpoints()] == ["0000000032.ckpt", "0000000064.ckpt"]
     evaluated = [line["images"] for line in run.metrics if "eval/fid_digits" in line]
     assert evaluated == [0, 32, 64]
@@ -78,7 +84,9 @@ def test_a_run_folder_explains_itself(tiny: Compose) -> None:
     assert summary["state"] == "finished"
     assert summary["images"] == 64
     assert summary["final"]["fid_digits"] == run.metrics[-1]["eval/fid_digits"]
-    assert summary["best"]["fid_digits"] == min(l["eval/fid_digits"] for l in run.metrics if "eval/fid_digits" in l)
+    assert summary["best"]["fid_digits"] == min(
+        line["eval/fid_digits"] for line in run.metrics if "eval/fid_digits" in line
+    )
     assert summary["protocol"]["extractor"] == "digits"
     assert summary["protocol"]["images"] == 64
     with Image.open(run.path / "samples.gif") as animation:
@@ -146,7 +154,9 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_process_goes_on_bit_for_bit(tiny: Compose, tmp_path: Path, number: signal.Signals) -> None:
     settings = ["budget.images=6400", "evaluation.every=800", "run.name=killed"]
-    process = subprocess.Popen(command(*settings, root=tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(*settings, root=tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     folder = tmp_path / "killed"
     wait_for(lambda: any(folder.glob("checkpoints/[0-9]*.ckpt")), process)
     process.send_signal(number)
@@ -184,7 +194,9 @@ def test_resuming_with_another_configuration_names_the_keys(tiny: Compose) -> No
 def test_a_loss_that_is_not_finite_stops_the_run(tiny: Compose) -> None:
     """D's loss overflows first, at the first line of the log; the checkpoint saved before it survives."""
     ganlab.train(tiny("budget.images=32"))
-    with pytest.raises(TrainingError, match=r"the (discriminator|generator)'s loss became (nan|inf|-inf) by iteration") as error:
+    with pytest.raises(
+        TrainingError, match=r"the (discriminator|generator)'s loss became (nan|inf|-inf) by iteration"
+    ) as error:
         ganlab.train(tiny("optimizer.generator.lr=1e30", "optimizer.discriminator.lr=1e30", "run.name=hot"))
     assert str(error.value).endswith("; no checkpoint was saved before")
     hot = ganlab.load(Path(tiny().run.root) / "hot")
@@ -204,7 +216,9 @@ def test_weights_that_are_not_finite_are_not_saved(tiny: Compose, monkeypatch: p
                 self.generator.input[0].weight[0, 0] = float("nan")
 
     monkeypatch.setattr(GAN, "training_step", poison)
-    with pytest.raises(TrainingError, match=r"a weight of the generator is not finite at iteration 8; .*0000000032.ckpt"):
+    with pytest.raises(
+        TrainingError, match=r"a weight of the generator is not finite at iteration 8; .*0000000032.ckpt"
+    ):
         ganlab.train(tiny())
     run = ganlab.load(Path(tiny().run.root) / "tiny")
     assert [p.name for p in run.folder.list_checkpoints()] == ["0000000032.ckpt"]
@@ -230,7 +244,9 @@ def test_unusable_checkpoints_are_refused_in_a_sentence(tiny: Compose, tmp_path:
     os.replace(other.folder.newest_checkpoint(), newest)
     with pytest.raises(CheckpointError, match="does not fit"):
         run.sample(1)
-    with pytest.raises(CheckpointError, match=r"does not fit this configuration: .* is \[.*\] there and \[.*\] here"):
+    with pytest.raises(
+        CheckpointError, match=r"does not fit this configuration: .* is \[.*\] there and \[.*\] here"
+    ):
         ganlab.train(tiny("budget.images=128"))
 
 
@@ -260,7 +276,9 @@ def test_a_full_disk_leaves_the_previous_checkpoint(tiny: Compose, monkeypatch: 
 def test_a_dry_run_writes_nothing(tiny: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = training.dry_run(tiny())
-    assert re.search(r"generator     [\d,]+ parameters\ndiscriminator [\d,]+ parameters\none step      .*loss/d \d", text)
+    assert re.search(
+        r"generator     [\d,]+ parameters\ndiscriminator [\d,]+ parameters\none step      .*loss/d \d", text
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -271,7 +289,9 @@ def test_points_are_drawn_and_measured(tiny: Compose) -> None:
     for name in ("ring", "gaussian1d"):
         root = tiny().run.root
         run = ganlab.train(
-            config.compose([*keep, f"experiment={name}", f"run.root={root}", f"run.name={name}", "evaluation.n_fake=50"])
+            config.compose(
+                [*keep, f"experiment={name}", f"run.root={root}", f"run.name={name}", "evaluation.n_fake=50"]
+            )
         )
         assert "eval/modes" in run.metrics[-1]
         pixels = np.asarray(Image.open(run.folder.sample_grids()[-1]).convert("RGB"))
@@ -279,18 +299,24 @@ def test_points_are_drawn_and_measured(tiny: Compose) -> None:
         assert run.sample(4).shape == (4, {"ring": 2, "gaussian1d": 1}[name])
 
 
-def test_wandb_offline_run_holds_the_metrics(tiny: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_wandb_offline_run_holds_the_metrics(
+    tiny: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))  # no .netrc
     run = ganlab.train(tiny("wandb.mode=auto", "run.notes=it's <b>noted</b>"))
     identifier = (run.path / "wandb_id").read_text()
     (offline,) = run.path.glob(f"wandb/offline-run-*-{identifier}")
+    wandb = Path(sys.executable).parent / "wandb"
     done = subprocess.run(
-        [Path(sys.executable).parent / "wandb", "leet", "inspect", "--summary", "--json", offline],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    recorded = json.loads(done.stdout)
-    assert recorded["notes"] == "it's <b>noted</b>"
-    assert recorded["config"]["data"]["batch_size"] == 8
-    assert recorded["summary"]["loss/d"] == pytest.approx(run.metrics[-1]["loss/d"])
+        [wandb, "leet", "inspect", "--json", offline], capture_output=True, text=True, check=True
+    )
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    (started,) = [record["run"] for record in records if record["type"] == "run"]
+    assert started["notes"] == "it's <b>noted</b>"
+    assert started["config"]["update"]["data"]["batch_size"] == 8
+    assert sum(record["type"] == "history" for record in records) == len(run.metrics) + len(
+        run.folder.sample_grids()
+    )
+    assert '"loss/d"' in done.stdout

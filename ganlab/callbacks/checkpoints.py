@@ -57,7 +57,9 @@ class Checkpoints(OnClock):
             finite = torch.stack([p.isfinite().all() for p in network.parameters()]).all()
             if not finite:
                 saved = self.folder.list_checkpoints()
-                good = f"the last good checkpoint is {saved[-1]}" if saved else "no checkpoint was saved before"
+                good = (
+                    f"the last good checkpoint is {saved[-1]}" if saved else "no checkpoint was saved before"
+                )
                 raise TrainingError(
                     f"a weight of the {player} is not finite at iteration {gan.clock.iteration}; {good}"
                 )

@@ -28,9 +28,13 @@ class Progress(OnClock):
         if alone > 0 and trainer.is_global_zero:
             print(f"first, the discriminator alone on {alone:,} real images", file=sys.stderr, flush=True)
         if trainer.is_global_zero and self.terminal:
-            format_ = "{percentage:3.0f}% |{bar:16}| {n_fmt}/{total_fmt} images [{elapsed}<{remaining}] {postfix}"
+            format_ = (
+                "{percentage:3.0f}% |{bar:16}| {n_fmt}/{total_fmt} images [{elapsed}<{remaining}] {postfix}"
+            )
             done = pl_module.clock.images
-            self.bar = tqdm(total=self.budget, initial=done, bar_format=format_, unit_scale=True, dynamic_ncols=True)
+            self.bar = tqdm(
+                total=self.budget, initial=done, bar_format=format_, unit_scale=True, dynamic_ncols=True
+            )
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
         if self.bar is not None:

@@ -18,7 +18,9 @@ class SampleGrids(OnClock):
         data: decides what a picture of samples is.
     """
 
-    def __init__(self, latents: Tensor, data: DataSource, folder: RunFolder, *, every: int, budget: int) -> None:
+    def __init__(
+        self, latents: Tensor, data: DataSource, folder: RunFolder, *, every: int, budget: int
+    ) -> None:
         super().__init__(every=every, budget=budget)
         self.latents, self.data, self.folder = latents, data, folder
 

@@ -52,7 +52,9 @@ def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
             from ganlab.evaluation import gate
 
             verdict = gate(final)
-            lines.append("  quality gate " + ("passed" if verdict.passed else "missed: " + "; ".join(verdict.reasons)))
+            lines.append(
+                "  quality gate " + ("passed" if verdict.passed else "missed: " + "; ".join(verdict.reasons))
+            )
     pictures = [folder.sample_grids()[-1], path / "samples.gif", path / "curve.png"]
     lines += [f"  {picture}" for picture in pictures if picture.is_file()]
     lines += ["next:", f"  ganlab sample {path} -n 64 --out grid.png"]

@@ -22,8 +22,12 @@ class ShuffledOrder:
     def _epoch(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:
             generator = torch.Generator().manual_seed(fold(self.seed, "order", epoch))
-            self._epochs = {e: p for e, p in self._epochs.items() if e == epoch - 1}  # a batch may straddle two
-            self._epochs[epoch] = torch.randperm(self.n, generator=generator).to(self.device, non_blocking=True)
+            self._epochs = {
+                e: p for e, p in self._epochs.items() if e == epoch - 1
+            }  # a batch may straddle two
+            self._epochs[epoch] = torch.randperm(self.n, generator=generator).to(
+                self.device, non_blocking=True
+            )
         return self._epochs[epoch]
 
     def __call__(self, start: int, stop: int) -> Tensor:

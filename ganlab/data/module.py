@@ -22,7 +22,13 @@ class TrainingData(L.LightningDataModule):
 
     def __init__(self, source: DataSource, *, batch_size: int, game: Game, budget: int, seed: int) -> None:
         super().__init__()
-        self.source, self.batch_size, self.game, self.budget, self.seed = source, batch_size, game, budget, seed
+        self.source, self.batch_size, self.game, self.budget, self.seed = (
+            source,
+            batch_size,
+            game,
+            budget,
+            seed,
+        )
 
     def train_dataloader(self) -> DeviceLoader:
         assert self.trainer is not None

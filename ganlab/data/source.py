@@ -32,7 +32,7 @@ class TensorSet:
     def sha256(self) -> str:
         """Hash of shape, type and content: two sets with equal hashes hold equal samples."""
         digest = hashlib.sha256(f"{tuple(self.x.shape)} {self.x.dtype} ".encode())
-        digest.update(self.x.contiguous().numpy())
+        digest.update(self.x.contiguous().numpy().data)
         return digest.hexdigest()
 
 

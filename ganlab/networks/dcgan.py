@@ -1,5 +1,6 @@
 """Convolutional networks after DCGAN (Radford et al. 2016, arXiv:1511.06434), 8 to 128 pixels."""
 
+import itertools
 from typing import ClassVar
 
 import torch
@@ -12,7 +13,9 @@ from ganlab.objectives import Scores
 def _levels(shape: tuple[int, ...]) -> int:
     """Doublings between 4x4 and the image."""
     if len(shape) != 3 or shape[1] != shape[2] or shape[1] not in (8, 16, 32, 64, 128):
-        raise ValueError(f"dcgan makes square images of 8, 16, 32, 64 or 128 pixels, not samples of shape {list(shape)}")
+        raise ValueError(
+            f"dcgan makes square images of 8, 16, 32, 64 or 128 pixels, not samples of shape {list(shape)}"
+        )
     return shape[1].bit_length() - 3
 
 
@@ -41,9 +44,11 @@ class DCGANGenerator(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         channels = _channels(width, _levels(shape))[::-1]
-        self.input = nn.Sequential(nn.Linear(latent_dim, channels[0] * 16), nn.Unflatten(1, (channels[0], 4, 4)))
+        self.input = nn.Sequential(
+            nn.Linear(latent_dim, channels[0] * 16), nn.Unflatten(1, (channels[0], 4, 4))
+        )
         layers: list[nn.Module] = [*_norm_activation(norm, channels[0], activation)]
-        for inputs, outputs in zip(channels[:-1], channels[1:], strict=True):
+        for inputs, outputs in itertools.pairwise(channels):
             layers.append(nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1))
             layers += _norm_activation(norm, outputs, activation)
         layers.append(nn.ConvTranspose2d(channels[-1], shape[0], 4, stride=2, padding=1))
@@ -75,7 +80,7 @@ class DCGANDiscriminator(nn.Module):
         super().__init__()
         channels = [shape[0], *_channels(width, _levels(shape))]
         layers: list[nn.Module] = []
-        for level, (inputs, outputs) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+        for level, (inputs, outputs) in enumerate(itertools.pairwise(channels)):
             layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1))
             layers += _norm_activation(norm if level else "none", outputs, activation)
         self.layers = nn.Sequential(*layers, nn.Flatten())

@@ -29,8 +29,10 @@ def activation(name: str) -> nn.Module:
     by_name = {n.lower(): getattr(nn.modules.activation, n) for n in nn.modules.activation.__all__}
     try:
         return by_name[name.replace("_", "").lower()]()
-    except (KeyError, TypeError):
-        raise ValueError(f"activation must be leaky_relu or a torch.nn activation such as relu, elu, silu, got {name}")
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"activation must be leaky_relu or a torch.nn activation such as relu, elu, silu, got {name}"
+        ) from error
 
 
 def norm(name: str, channels: int, *, dims: int) -> nn.Module:

@@ -1,5 +1,6 @@
 """Fully connected networks, as in the original paper; for images and for points."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import ClassVar
@@ -11,9 +12,11 @@ from ganlab.networks.layers import Maxout, activation, initialise, norm, normali
 from ganlab.objectives import Scores
 
 
-def _hidden(widths: Sequence[int], *, activation_name: str, norm_name: str, maxout: int | None = None) -> nn.Sequential:
+def _hidden(
+    widths: Sequence[int], *, activation_name: str, norm_name: str, maxout: int | None = None
+) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(widths):
         layers.append(nn.Linear(inputs, outputs * (maxout or 1)))
         layers.append(norm(norm_name, outputs * (maxout or 1), dims=1))
         layers.append(Maxout(maxout) if maxout else activation(activation_name))

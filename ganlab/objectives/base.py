@@ -24,14 +24,15 @@ class Scores(NamedTuple):
 
     def split(self, n: int) -> tuple["Scores", "Scores"]:
         """The scores of the first n samples and of the others."""
-        parts = [(None, None) if t is None else (t[:n], t[n:]) for t in self]
-        return Scores(*(first for first, _ in parts)), Scores(*(rest for _, rest in parts))
+        if self.features is None:
+            return Scores(self.value[:n]), Scores(self.value[n:])
+        return Scores(self.value[:n], self.features[:n]), Scores(self.value[n:], self.features[n:])
 
     @staticmethod
     def join(parts: Sequence["Scores"]) -> "Scores":
         """The scores of several micro-batches as those of one batch, cut off from the graph."""
-        columns = zip(*parts, strict=True)
-        return Scores(*(None if c[0] is None else _join(c) for c in columns))
+        features = [part.features for part in parts if part.features is not None]
+        return Scores(_join([part.value for part in parts]), _join(features) if features else None)
 
 
 class Ranks:
@@ -80,7 +81,7 @@ class Match:
         )
 
 
-def _join(parts: Sequence[Tensor]) -> Tensor:
+def _join(parts: list[Tensor]) -> Tensor:
     return (parts[0] if len(parts) == 1 else torch.cat(parts)).detach()
 
 
