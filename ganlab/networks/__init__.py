@@ -1,6 +1,6 @@
 """Generators and discriminators."""
 
-from ganlab.networks.autoencoder import ConvAutoencoder, MLPAutoencoder
+from ganlab.networks.autoencoder import ConvAutoencoder, MLPAutoencoder, autoencoder_for
 from ganlab.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from ganlab.networks.mlp import MLPDiscriminator, MLPGenerator
 
@@ -11,4 +11,5 @@ __all__ = [
     "MLPAutoencoder",
     "MLPDiscriminator",
     "MLPGenerator",
+    "autoencoder_for",
 ]

@@ -121,6 +121,27 @@ class MLPAutoencoder(Autoencoder):
             normalise_spectrally(self)
 
 
+def autoencoder_for(
+    *, shape: tuple[int, ...], width: int = 32, hidden: Sequence[int] = (256, 256), code_dim: int = 64,
+    error: Error = "l2", norm: str = "none", spectral_norm: bool = False, init_std: float | None = None,
+) -> Autoencoder:  # fmt: skip
+    """The autoencoder that suits the data: `ConvAutoencoder` for images, `MLPAutoencoder` for points.
+
+    Args:
+        width: of the convolutional one.
+        hidden: of the fully connected one.
+    """
+    if len(shape) == 3:
+        return ConvAutoencoder(
+            shape=shape, width=width, code_dim=code_dim, error=error, norm=norm,
+            spectral_norm=spectral_norm, init_std=init_std,
+        )  # fmt: skip
+    return MLPAutoencoder(
+        shape=shape, hidden=hidden, code_dim=code_dim, error=error, norm=norm, spectral_norm=spectral_norm,
+        init_std=init_std,
+    )  # fmt: skip
+
+
 def _check_positive(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:

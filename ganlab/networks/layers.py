@@ -35,13 +35,18 @@ def activation(name: str) -> nn.Module:
         ) from error
 
 
-def norm(name: str, channels: int, *, dims: int) -> nn.Module:
-    """A normalisation layer for (N, channels) features (dims=1) or (N, channels, H, W) maps (dims=2)."""
+def norm(name: str, channels: int, *, dims: int, momentum: float = 0.1) -> nn.Module:
+    """A normalisation layer for (N, channels) features (dims=1) or (N, channels, H, W) maps (dims=2).
+
+    Args:
+        momentum: share of a batch in BatchNorm's running statistics.
+    """
     match name:
         case "none":
             return nn.Identity()
         case "batch":
-            return nn.BatchNorm1d(channels) if dims == 1 else nn.BatchNorm2d(channels)
+            layer = nn.BatchNorm1d if dims == 1 else nn.BatchNorm2d
+            return layer(channels, momentum=momentum)
         case "group":
             return nn.GroupNorm(max(1, channels // 16), channels)
         case "layer":
