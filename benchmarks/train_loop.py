@@ -5,7 +5,9 @@
 Inside one process and one ``Trainer.fit``, stretches of both loops take turns, A B A B ...; the ratio of a
 round is the time of the plain stretch over the time of ganlab's beside it, so that a machine whose speed
 drifts does not tilt it.  ganlab's side is all that a run does between evaluations: Lightning, the callbacks,
-metrics.jsonl.  The maths of both: non-saturating loss, lazy R1, Adam, moving average of G.
+metrics.jsonl.  The maths of both: non-saturating loss, lazy R1, Adam, moving average of G.  The plain loop
+leaves its weights in PyTorch's default memory format, as plain loops do; with --channels-last it too has
+ganlab's, and the ratio is what Lightning and the callbacks cost.
 """
 
 import argparse
@@ -17,6 +19,9 @@ import tempfile
 import time
 from typing import Any
 
+import ganlab  # noqa: F401  before lightning, which imports torchvision
+
+# isort: split
 import lightning as L
 import torch
 from torch.nn.functional import softplus
@@ -30,10 +35,12 @@ from ganlab.runs import RunFolder, git_commit
 class PlainLoop:
     """What a careful person writes by hand, on copies of the same networks."""
 
-    def __init__(self, parts: training.Parts, cfg: Any) -> None:
+    def __init__(self, parts: training.Parts, cfg: Any, *, channels_last: bool) -> None:
         gan, self.batch_size = parts.gan, cfg.data.batch_size
         self.device = gan.device
-        self.generator, self.discriminator = copy.deepcopy(gan.generator), copy.deepcopy(gan.discriminator)
+        memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.generator = copy.deepcopy(gan.generator).to(memory_format=memory_format)
+        self.discriminator = copy.deepcopy(gan.discriminator).to(memory_format=memory_format)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.gamma, self.interval = cfg.penalty.r1.gamma, cfg.penalty.r1.interval
         self.latent_dim, self.half_life = cfg.network.latent_dim, cfg.ema.half_life
@@ -88,13 +95,12 @@ class PlainLoop:
 class TakeTurns(L.Callback):
     """After every stretch of ganlab's steps, a stretch of the plain loop's."""
 
-    def __init__(self, parts: training.Parts, cfg: Any, steps: int) -> None:
-        self.parts, self.cfg, self.steps = parts, cfg, steps
+    def __init__(self, plain: PlainLoop, steps: int) -> None:
+        self.plain, self.steps = plain, steps
         self.ours: list[float] = []
         self.theirs: list[float] = []
 
     def on_train_start(self, trainer: L.Trainer, gan: Any) -> None:
-        self.plain = PlainLoop(self.parts, self.cfg)
         self._started = time.perf_counter()
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: Any, *_: Any) -> None:
@@ -121,6 +127,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--steps", type=int, default=50, help="iterations in a stretch")
+    parser.add_argument("--channels-last", action="store_true", help="for the plain loop as well")
     parser.add_argument("settings", nargs="*", metavar="key=value")
     arguments = parser.parse_args()
     cfg = config.compose(["evaluation=none", "wandb.mode=disabled", *arguments.settings])
@@ -128,13 +135,17 @@ def main() -> None:
     cfg.budget.images = rounds * arguments.steps * cfg.data.batch_size
     cfg.log.every = arguments.steps * cfg.data.batch_size
     parts = training.build(cfg)
-    turns = TakeTurns(parts, cfg, arguments.steps)
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(folder)
         run.create(config.to_yaml(cfg))
         log = MetricsLog(run, every=cfg.log.every, budget=cfg.budget.images)
         options = training.lightning_options(cfg)
-        L.Trainer(**options, logger=False, callbacks=[log, turns]).fit(parts.gan, parts.data)
+        trainer = L.Trainer(**options, logger=False)
+        parts.gan.to(trainer.strategy.root_device)
+        plain = PlainLoop(parts, cfg, channels_last=arguments.channels_last)
+        turns = TakeTurns(plain, arguments.steps)
+        trainer.callbacks += [log, turns]
+        trainer.fit(parts.gan, parts.data)
     ours, theirs = turns.ours[1:], turns.theirs[1:]
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
     images = arguments.steps * cfg.data.batch_size
@@ -143,6 +154,7 @@ def main() -> None:
         json.dumps(
             {
                 "settings": arguments.settings,
+                "plain_memory_format": "channels_last" if arguments.channels_last else "default",
                 "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.machine(),
                 "threads": torch.get_num_threads(),
                 "torch": torch.__version__,

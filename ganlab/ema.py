@@ -1,9 +1,10 @@
 """The moving average of the generator, the network that is sampled and measured."""
 
 import copy
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -29,9 +30,19 @@ class EMA:
         half_life = min(self.half_life, self.rampup * images)
         return 0.5 ** (step / half_life) if half_life > 0 else 0.0
 
-    @torch.no_grad()
-    def update(self, average: nn.Module, network: nn.Module, decay: float) -> None:
-        """average <- decay * average + (1 - decay) * network."""
-        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
-        for buffer, source in zip(average.buffers(), network.buffers(), strict=True):
-            buffer.copy_(source)
+    def follow(self, average: nn.Module, network: nn.Module) -> Callable[[float], None]:
+        """A function of a decay: average <- decay * average + (1 - decay) * network.
+
+        It holds on to the tensors of both as they are now: make it after they have moved to their device.
+        """
+        averages: list[Tensor] = list(average.parameters())
+        weights: list[Tensor] = list(network.parameters())
+        buffers = list(zip(average.buffers(), network.buffers(), strict=True))
+
+        @torch.no_grad()
+        def update(decay: float) -> None:
+            torch._foreach_lerp_(averages, weights, 1 - decay)
+            for copied, buffer in buffers:
+                copied.copy_(buffer)
+
+        return update

@@ -16,10 +16,10 @@ from ganlab.ema import EMA
 from ganlab.game import Clock, Game
 from ganlab.latent import Latent
 from ganlab.means import RunningMeans
-from ganlab.networks.layers import couples_batch, frozen
+from ganlab.networks.layers import Frozen, couples_batch
 from ganlab.objectives import Match, Objective, Ranks
 from ganlab.penalties import Penalty
-from ganlab.randomness import Draws
+from ganlab.randomness import Draws, fold, global_generator
 from ganlab.schedule import LearningRates, Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -57,6 +57,7 @@ class GAN(L.LightningModule):
         self._optimizer_factories = optimizers
         self._one_forward = not couples_batch(discriminator)  # D may see real and fake samples side by side
         self.playing = DISCRIMINATOR
+        self.ranks = Ranks()  # what couples a batch over processes, where there are several
         self.clock = Clock()
         self.means = RunningMeans()
         self._last: Match | None = None  # of the D steps
@@ -65,11 +66,22 @@ class GAN(L.LightningModule):
         g, d = self._optimizer_factories
         return [g(self.generator.parameters()), d(self.discriminator.parameters())]
 
+    def on_train_start(self) -> None:
+        """Find once what every step needs: walking through modules costs more than some of their kernels."""
+        self._frozen_discriminator = Frozen(self.discriminator)
+        self._update_average = self.ema.follow(self.generator_ema, self.generator)
+        self._weights_dtype = next(self.generator.parameters()).dtype
+        self._players: Any = self.optimizers()
+        self._random = torch.Generator(self.device)
+        self._global_random = global_generator(self.device)  # what dropout and the like draw from
+
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         """One iteration on real samples (M, B, ...): `Game.micro_batches` micro-batches of B."""
-        self.learning_rates.set(self._optimizers, self.clock)
+        clock = self.clock
+        self.learning_rates.set(self._players, clock)
+        self._global_random.manual_seed(fold(self.seed, clock.iteration, clock.pretrained, self.global_rank))
         real = self._prepare(batch)
-        if self.clock.pretrained < self.objective.pretrain_images:
+        if clock.pretrained < self.objective.pretrain_images:
             self._pretrain(real)
         else:
             self._play(real)
@@ -126,13 +138,13 @@ class GAN(L.LightningModule):
             matches.append(Match.join([match]))
             losses.append(loss.detach())
         match = Match.join(matches)
-        self.means.update(self._d_scalars(torch.stack(losses).mean(), match))
+        self.means.update(self._d_scalars(_mean(losses), match))
         return match
 
     def _generator_gradients(self, real: Tensor) -> Match:
         """Accumulate G's gradients; returns the match of all micro-batches, detached."""
         game, matches, losses = self.game, [], []
-        with frozen(self.discriminator):
+        with self._frozen_discriminator:
             for micro in range(game.accumulate):
                 x_real = real[micro - game.accumulate]  # the last ones: those of the last D step, or fresh
                 draws = self._draws("G", micro)
@@ -143,7 +155,7 @@ class GAN(L.LightningModule):
                 self._backward((loss + penalty) / game.accumulate, GENERATOR)
                 matches.append(Match.join([match]))
                 losses.append(loss.detach())
-        self.means.update({"loss/g": torch.stack(losses).mean()})
+        self.means.update({"loss/g": _mean(losses)})
         return Match.join(matches)
 
     def _match(self, x_real: Tensor, x_fake: Tensor, *, with_real: bool = True) -> Match:
@@ -175,12 +187,8 @@ class GAN(L.LightningModule):
         self.playing = player  # whose loss scale the precision plugin applies
         self.manual_backward(loss)
 
-    @property
-    def _optimizers(self) -> Any:
-        return self.optimizers()
-
     def _optimize(self, player: int) -> None:
-        optimizer = self._optimizers[player]
+        optimizer = self._players[player]
         optimizer.step()
         optimizer.zero_grad()
 
@@ -195,18 +203,9 @@ class GAN(L.LightningModule):
         z = self.latent.draw(n * m, draws, self._weights_dtype)
         return self.generator(z) if m == 1 else torch.cat([self.generator(z[i::m]) for i in range(m)], 1)
 
-    @property
-    def _weights_dtype(self) -> torch.dtype:
-        return next(self.generator.parameters()).dtype
-
     def _draws(self, *phase: int | str) -> Draws:
-        if self._random is None or self._random.device != self.device:
-            self._random = torch.Generator(self.device)
         words, size = (self.seed, self.clock.iteration, *phase), self.trainer.world_size
         return Draws(*words, generator=self._random, rank=self.global_rank, world_size=size)
-
-    _random: torch.Generator | None = None
-    ranks = Ranks()  # what couples a batch over processes, where there are several
 
     def _move_on(self, real: Tensor) -> int:
         """Move on in the data order; returns how many of an iteration's real samples D is shown."""
@@ -218,7 +217,7 @@ class GAN(L.LightningModule):
         shown = self._move_on(real)
         self.clock.images += shown
         self.clock.iteration += 1
-        self.ema.update(self.generator_ema, self.generator, self.ema.decay(self.clock.images, shown))
+        self._update_average(self.ema.decay(self.clock.images, shown))
 
     def _d_scalars(self, loss: Tensor, match: Match) -> dict[str, Tensor]:
         assert match.real is not None
@@ -244,3 +243,7 @@ class GAN(L.LightningModule):
         check_shapes(checkpoint["state_dict"], self.state_dict())
         self.clock = Clock(**checkpoint["ganlab"]["clock"])
         self.means.load_state_dict(checkpoint["ganlab"]["means"])
+
+
+def _mean(losses: list[Tensor]) -> Tensor:
+    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()

@@ -10,6 +10,7 @@ from ganlab import config
 from ganlab.checkpoints import load_checkpoint
 from ganlab.errors import CheckpointError
 from ganlab.latent import Latent
+from ganlab.networks.build import build_generator
 from ganlab.runs import RunFolder
 from ganlab.sampling import generate
 
@@ -53,12 +54,7 @@ class Run:
         cfg = self.config
         state = load_checkpoint(self.checkpoint)["state_dict"]
         source = config.instantiate(cfg.data, "data")
-        network = config.instantiate(
-            cfg.network.generator,
-            "network.generator",
-            shape=tuple(source.shape),
-            latent_dim=cfg.network.latent_dim,
-        )
+        network = build_generator(cfg, source.shape)
         prefix = "generator_ema."
         weights = {name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)}
         try:

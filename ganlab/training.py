@@ -30,6 +30,7 @@ from ganlab.gan import GAN
 from ganlab.images import save_animation
 from ganlab.interruption import Interruption
 from ganlab.latent import Latent
+from ganlab.networks.build import build_discriminator, build_generator
 from ganlab.networks.layers import count_parameters
 from ganlab.precision import PlayerMixedPrecision
 from ganlab.run import Run
@@ -54,23 +55,16 @@ def build(cfg: DictConfig) -> Parts:
     torch.manual_seed(cfg.seed)  # the initial weights
     source = config.instantiate(cfg.data, "data")
     game = _game(cfg)
-    networks, schedule = cfg.network, cfg.optimizer
-    shape = tuple(source.shape)
-    packed = (shape[0] * game.packing, *shape[1:])
-    generator = config.instantiate(
-        networks.generator, "network.generator", shape=shape, latent_dim=networks.latent_dim
-    )
-    discriminator = config.instantiate(networks.discriminator, "network.discriminator", shape=packed)
     gan = GAN(
-        generator=generator,
-        discriminator=discriminator,
+        generator=build_generator(cfg, source.shape),
+        discriminator=build_discriminator(cfg, source.shape),
         objective=config.instantiate(cfg.objective, "objective"),
         penalties={name: config.instantiate(node, f"penalty.{name}") for name, node in cfg.penalty.items()},
         constraints=[config.instantiate(node, f"constraint.{name}") for name, node in cfg.constraint.items()],
         optimizers=tuple(_optimizer_factory(cfg, player) for player in ("generator", "discriminator")),
-        latent=Latent(networks.latent_dim, networks.latent),
+        latent=Latent(cfg.network.latent_dim, cfg.network.latent),
         game=game,
-        schedule=Schedule(schedule.schedule, cfg.budget.images, schedule.final_lr),
+        schedule=Schedule(cfg.optimizer.schedule, cfg.budget.images, cfg.optimizer.final_lr),
         ema=EMA(half_life=cfg.ema.half_life, rampup=cfg.ema.rampup),
         seed=cfg.seed,
     )

@@ -182,8 +182,9 @@ def test_ema_halves_in_its_half_life_and_copies_buffers() -> None:
     ema = average.start(network)
     nn.init.constant_(target.weight, 3.0)
     target.running_mean.fill_(7.0)
+    update = average.follow(ema, target)
     for _ in range(10):
-        average.update(ema, target, average.decay(images=1000, step=10))
+        update(average.decay(images=1000, step=10))
     assert ema.weight.item() == pytest.approx(2.0)  # half way from 1 to 3 after 100 images
     assert ema.running_mean.item() == 7.0
     assert not ema.weight.requires_grad

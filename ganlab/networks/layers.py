@@ -1,7 +1,6 @@
 """Parts that the networks share: activations, normalisation and spectral norm by name."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -85,19 +84,27 @@ def power_iterations(module: nn.Module) -> Iterator[nn.Module]:
     return (m for m in module.modules() if isinstance(m, _SpectralNorm))
 
 
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """A network that gives gradients to its input alone, and whose power iterations rest."""
-    resting = list(power_iterations(module))
-    module.requires_grad_(False)
-    for iteration in resting:
-        iteration.eval()
-    try:
-        yield
-    finally:
-        module.requires_grad_(True)
-        for iteration in resting:
-            iteration.train()
+class Frozen:
+    """A context in which a network gives gradients to its input alone, and its power iterations rest.
+
+    It holds on to the network's parts as they are now.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._parameters = list(module.parameters())
+        self._power_iterations = list(power_iterations(module))
+
+    def __enter__(self) -> None:
+        self._switch(False)
+
+    def __exit__(self, *exception: object) -> None:
+        self._switch(True)
+
+    def _switch(self, on: bool) -> None:
+        for parameter in self._parameters:
+            parameter.requires_grad = on
+        for iteration in self._power_iterations:
+            iteration.training = on
 
 
 def couples_batch(module: nn.Module) -> bool:
