@@ -206,7 +206,7 @@ def test_every_penalty_agrees_with_its_constructor() -> None:
         ("objective=wgan_pg", ["'wgan_pg'", "did you mean wgan_gp", "non_saturating"]),
         ("objective=[wgan,hinge]", ["objective takes one choice"]),
         ("objective=None", ["objective has no choice 'None'"]),
-        ("penalty=[r1,r7]", ["'r7'", "gradient_penalty, r1, r2"]),
+        ("penalty=[r1,r7]", ["'r7'", "gradient_penalty, one_centred, r1, r2"]),
         ("penalty.r2.gamma=3", ["no penalty 'r2'", "it has: r1"]),
         ("constraint.clip.bound=3", ["no constraint 'clip'", "none"]),
         ("network=[a", ["network has no choice"]),
