@@ -16,7 +16,7 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
 stress: $(STAMP)
-	$(BIN)/python -m tests.stress_resume --kills 20
+	$(BIN)/python -m tests.stress_resume --kills 100
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -54,6 +54,7 @@ def _start(cfg: DictConfig, folder: RunFolder) -> WandbLogger | None:
             config=config.to_dict(cfg),
             **options,
         )
+        logger._wandb_init.pop("anonymous", None)  # Lightning passes it always, and wandb warns of it always
         _define_clock(logger)
     except Exception as error:  # whatever is wrong with W&B, the training goes on
         _log.warning("W&B is off for this run: %s", error)

@@ -8,11 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 import ganlab
 from ganlab import cli, commands, config
 from ganlab.config.groups import shipped
 from ganlab.errors import CheckpointError
+from ganlab.runs import RunFolder
+from tests.conftest import TINY
 
 HEAVY = ("torch", "lightning", "hydra", "omegaconf", "numpy", "wandb", "torchvision")
 
@@ -36,14 +39,13 @@ def training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
 
     def train(cfg: object) -> SimpleNamespace:
         stand_in.cfg = cfg
-        print("epoch 1")
         if stand_in.error:
             raise stand_in.error
-        (tmp_path / "summary.json").write_text('{"state": "finished", "best/fid_digits": 21.5}')
-        return SimpleNamespace(path=tmp_path)
+        folder = RunFolder(tmp_path)
+        folder.write_summary(state="finished", images=5)
+        return SimpleNamespace(folder=folder)
 
     stand_in.train = train
-    stand_in.dry_run = lambda cfg: f"one step of {cfg.objective._target_}"
     monkeypatch.setitem(sys.modules, "ganlab.training", stand_in)
     monkeypatch.setattr(ganlab, "training", stand_in, raising=False)
     return stand_in
@@ -155,15 +157,26 @@ def test_cfg_prints_what_would_run(tmp_path: Path, capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out) == config.to_dict(loaded)
 
 
-def test_words_reach_train(training: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["train", "evaluation=none", "seed=5", "--debug", "optimizer.generator.lr=1e-05"]) == 0
-    assert (training.cfg.seed, training.cfg.optimizer.generator.lr) == (5, 1e-05)
-    assert cli.main(["train", "evaluation=none", "--json"]) == 0
+def test_train_and_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = [*TINY, f"run.root={tmp_path}", "seed=5", "optimizer.generator.lr=1e-05"]
+    assert cli.main(["train", *settings, "--json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out.removeprefix("epoch 1\n"))["best/fid_digits"] == 21.5
-    assert captured.err == "epoch 1\n"  # under --json all else goes to stderr
-    assert cli.main(["train", "evaluation=none", "--dry-run", "objective=hinge"]) == 0
-    assert capsys.readouterr().out == "one step of ganlab.objectives.Hinge\n"
+    result = json.loads(captured.out)
+    assert (result["state"], result["images"], result["run"]) == ("finished", 64, str(tmp_path / "tiny"))
+    assert "finished after 64 images" in captured.err  # under --json all else goes to stderr
+    assert f"ganlab sample {tmp_path / 'tiny'} -n 64" in captured.err
+    kept = config.load(tmp_path / "tiny" / "config.yaml")
+    assert (kept.seed, kept.optimizer.generator.lr) == (5, 1e-05)
+
+    run, grid, folder = str(tmp_path / "tiny"), tmp_path / "grid.png", tmp_path / "images"
+    assert cli.main(["sample", run, "-n", "5", "--out", str(grid), "--truncation", "0.5"]) == 0
+    assert cli.main(["sample", run, "-n", "5", "--out", str(folder)]) == 0
+    with Image.open(grid) as picture:
+        assert min(picture.size) > 250
+    assert [path.name for path in sorted(folder.iterdir())] == [f"00000{i}.png" for i in range(5)]
+
+    assert cli.main(["train", *settings, "--dry-run", "objective=hinge"]) == 0
+    assert "one step" in capsys.readouterr().out
 
 
 def test_going_on_with_a_run(

@@ -95,7 +95,7 @@ def test_python_values_arrive_as_they_were(key: str, value: Any) -> None:
         ("run.name='5'", "run.name", "5"),
         ("run.name=", "run.name", ""),
         ("optimizer={'generator': {'lr': 0.003}}", "optimizer.generator.lr", 0.003),
-        ("optimizer={'generator': {'lr': 0.003}}", "optimizer.generator.betas", [0.5, 0.999]),
+        ("optimizer={'generator': {'lr': 0.003}}", "optimizer.generator.betas", [0.0, 0.99]),
         ("data={'batch_size': 12}", "data.batch_size", 12),
         ("trainer.devices=[0,2]", "trainer.devices", [0, 2]),
         ("trainer.devices=auto", "trainer.devices", "auto"),
@@ -397,8 +397,8 @@ def test_instantiate_passes_what_yaml_cannot_hold_without_copying_it() -> None:
     assert optimizer.param_groups[0]["params"][0] is weights
     assert optimizer.param_groups[0]["lr"] == 0.125
     assert tuple(optimizer.param_groups[0]["betas"]) == (
-        0.5,
-        0.999,
+        0.0,
+        0.99,
     )
 
 

@@ -55,7 +55,7 @@ def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
             lines.append(
                 "  quality gate " + ("passed" if verdict.passed else "missed: " + "; ".join(verdict.reasons))
             )
-    pictures = [folder.sample_grids()[-1], path / "samples.gif", path / "curve.png"]
+    pictures = [*folder.sample_grids()[-1:], path / "samples.gif", path / "curve.png"]
     lines += [f"  {picture}" for picture in pictures if picture.is_file()]
     lines += ["next:", f"  ganlab sample {path} -n 64 --out grid.png"]
     lines.append(f"  ganlab train {path} budget.images={2 * summary['images']}   # go on for as long again")

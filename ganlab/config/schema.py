@@ -64,7 +64,7 @@ class RunConfig:
 class BudgetConfig:
     """How long to train, in real images shown to the discriminator."""
 
-    images: int = key(200_000, least=1)
+    images: int = key(240_000, least=1)
 
 
 @dataclass
