@@ -457,6 +457,7 @@ def test_difference() -> None:
         "network.discriminator.spectral_norm",
         "network.spectral_norm",
         "objective._target_",
+        "objective.real_label",
         "optimizer.generator.betas",
         "penalty.r1._target_",
         "penalty.r1.gamma",
