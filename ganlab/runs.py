@@ -86,8 +86,12 @@ class RunFolder:
     # ---- metrics --------------------------------------------------------------------------------------------
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        """Add one line; raises GanlabError if it cannot be written."""
+        try:
+            with self.metrics.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise GanlabError(f"cannot write {self.metrics}: {error.strerror or error}") from error
 
     def read_metrics(self) -> Iterator[dict[str, Any]]:
         """The lines of metrics.jsonl in order; a torn last line is passed over."""
@@ -102,8 +106,9 @@ class RunFolder:
 
     def rewind(self, images: int) -> None:
         """Forget the metrics and sample grids made after `images` images, which will be made again."""
-        kept = [line for line in self.read_metrics() if line["images"] <= images]
-        write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+        if self.metrics.is_file():
+            kept = [line for line in self.read_metrics() if line["images"] <= images]
+            write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
         for grid in self.sample_grids():
             if int(grid.stem) > images:
                 grid.unlink()

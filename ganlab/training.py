@@ -105,10 +105,20 @@ def train(cfg: DictConfig) -> Run:
     """
     parts = build(cfg)
     folder, checkpoint = _open_folder(cfg)
-    if checkpoint is not None:
-        folder.rewind(int(checkpoint.stem))
-        if int(checkpoint.stem) >= cfg.budget.images:
-            return Run(folder)
+    images = int(checkpoint.stem) if checkpoint else 0
+    folder.rewind(images if checkpoint else -1)
+    if images < cfg.budget.images:
+        images = _fit(cfg, parts, folder, checkpoint)
+    finished = images >= cfg.budget.images
+    if finished:
+        draw_curves(folder.read_metrics(), folder.path / "curve.png")
+        save_animation(folder.sample_grids(), folder.path / "samples.gif")
+    folder.write_summary(state="finished" if finished else "preempted", images=images)
+    return Run(folder)
+
+
+def _fit(cfg: DictConfig, parts: Parts, folder: RunFolder, checkpoint: Path | None) -> int:
+    """Train until the budget is spent or somebody asks to stop; returns the images seen."""
     folder.write_summary(state="running", reason=None)
     try:
         with Interruption() as interruption, wandb_logger(cfg, folder) as logger:
@@ -118,12 +128,7 @@ def train(cfg: DictConfig) -> Run:
         reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
         folder.write_summary(state="failed", reason=reason, images=parts.gan.clock.images)
         raise
-    finished = parts.gan.clock.images >= cfg.budget.images
-    folder.write_summary(state="finished" if finished else "preempted", images=parts.gan.clock.images)
-    if finished and trainer.is_global_zero:
-        draw_curves(folder.read_metrics(), folder.path / "curve.png")
-        save_animation(folder.sample_grids(), folder.path / "samples.gif")
-    return Run(folder)
+    return parts.gan.clock.images
 
 
 def dry_run(cfg: DictConfig) -> str:
@@ -167,8 +172,6 @@ def _open_folder(cfg: DictConfig) -> tuple[RunFolder, Path | None]:
             " choose another run.name, or leave them as they were to resume"
         )
     checkpoints = folder.list_checkpoints()
-    if not checkpoints:
-        folder.rewind(-1)
     folder.create(config.to_yaml(cfg))
     return folder, checkpoints[-1] if checkpoints else None
 

@@ -179,8 +179,12 @@ def test_a_finished_run_can_be_extended(tiny: Compose) -> None:
     longer = ganlab.train(tiny("budget.images=96"))
     assert [line["images"] for line in longer.metrics] == [16, 32, 48, 64, 80, 96]
     assert longer.summary["state"] == "finished"
+    (longer.path / "samples.gif").unlink()  # as if it had been killed just before the end
+    longer.folder.write_summary(state="running")
     again = ganlab.train(tiny("budget.images=96"))
     assert len(again.metrics) == 6
+    assert again.summary["state"] == "finished"
+    assert (again.path / "samples.gif").is_file()
 
 
 def test_resuming_with_another_configuration_names_the_keys(tiny: Compose) -> None:
