@@ -1,4 +1,5 @@
 # make train and make test are all that a fresh clone needs; both make the environment first.
+# Tests run in one process per core, each on one thread: their networks are tiny.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ train: $(STAMP)
 	$(BIN)/ganlab train
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
