@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train test test-slow stress lint bench clean
+.PHONY: train test test-slow stress lint bench bench-objectives bench-pacgan clean
 
 train: $(STAMP)
 	$(BIN)/ganlab train
@@ -24,6 +24,12 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/train_loop.py
+
+bench-objectives: $(STAMP)
+	$(BIN)/python -m benchmarks.objectives
+
+bench-pacgan: $(STAMP)
+	$(BIN)/python -m benchmarks.pacgan
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

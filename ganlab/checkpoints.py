@@ -3,12 +3,13 @@
 import os
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from ganlab.errors import CheckpointError
 
@@ -53,6 +54,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or "ganlab" not in checkpoint:
         raise CheckpointError(f"the checkpoint {path} was not written by ganlab")
     return checkpoint
+
+
+def check_shapes(saved: Mapping[str, Tensor], built: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError unless two state dicts have the same names and shapes."""
+    theirs, mine = ({name: list(tensor.shape) for name, tensor in state.items()} for state in (saved, built))
+    for name in sorted(mine.keys() | theirs.keys()):
+        if mine.get(name) != theirs.get(name):
+            there, here = (shapes.get(name, "absent") for shapes in (theirs, mine))
+            raise CheckpointError(
+                f"the checkpoint does not fit this configuration: {name} is {there} there and {here} here"
+            )
 
 
 def verifies(path: Path) -> bool:

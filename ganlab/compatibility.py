@@ -4,16 +4,21 @@ from omegaconf import DictConfig
 
 from ganlab.errors import ConfigError
 from ganlab.gan import GAN
-from ganlab.networks.layers import couples_batch
+from ganlab.networks.layers import couples_batch, power_iterations
 
 
 def check_compatibility(gan: GAN, cfg: DictConfig) -> None:
     """Raise ConfigError for a combination that has no meaning.
 
-    Checked: kind of critic, per-sample penalties beside batch statistics in D, and rules of the game that
-    the objective excludes.
+    Checked: kind of critic, penalties and constraints that D's layers make meaningless, and rules of the
+    game that the objective excludes.
     """
-    objective, discriminator, game = gan.objective, gan.discriminator, gan.game
+    _check_critic(gan, cfg)
+    _check_game(gan, cfg)
+
+
+def _check_critic(gan: GAN, cfg: DictConfig) -> None:
+    objective, discriminator = gan.objective, gan.discriminator
     name, critic = cfg.objective["_target_"], cfg.network.discriminator["_target_"]
     kind = getattr(discriminator, "critic", "scalar")
     if objective.critic != kind:
@@ -28,6 +33,20 @@ def check_compatibility(gan: GAN, cfg: DictConfig) -> None:
                     f"penalty={key} takes the gradient of each sample on its own, and"
                     f" network.discriminator={critic} mixes them by batch normalisation; set network.discriminator.norm"
                 )
+    if gan.constraints and any(power_iterations(discriminator)):
+        raise ConfigError(
+            f"constraint={', '.join(cfg.constraint)} clips weights that network.discriminator={critic} divides"
+            " by their largest singular value; set network.spectral_norm=false"
+        )
+
+
+def _check_game(gan: GAN, cfg: DictConfig) -> None:
+    objective, game, name = gan.objective, gan.game, cfg.objective["_target_"]
+    if objective.compares_samples and game.packing > 1:
+        raise ConfigError(
+            f"objective={name} compares a real sample with a fake one, and game.packing={game.packing}"
+            " makes packs of them; set it to 1"
+        )
     if objective.paired and game.g_batch_factor > 1:
         raise ConfigError(
             f"objective={name} pairs real and fake samples in the G step, and game.g_batch_factor="

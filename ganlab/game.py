@@ -1,7 +1,32 @@
-"""The rules of the game: who moves, how often, on how many samples."""
+"""The rules of the game: who moves, how often, on how many samples; and its clock."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from torch import Tensor
+
+
+@dataclass
+class Clock:
+    """How far a run is.
+
+    Attributes:
+        images: real images shown to D, over all ranks; what budgets and schedules count.
+        iteration: G steps made.
+        position: real samples drawn from the data order, over all ranks.
+        pretrained: real images shown to D before the game, over all ranks; in no budget.
+    """
+
+    images: int = 0
+    iteration: int = 0
+    position: int = 0
+    pretrained: int = 0
+
+    @property
+    def at_start(self) -> bool:
+        """Nothing has been trained yet."""
+        return self.position == 0
+
 
 Order = Literal["d_first", "g_first", "simultaneous"]
 
@@ -33,7 +58,10 @@ class Game:
         if self.order not in get_args(Order):
             raise ValueError(f"order must be one of {', '.join(get_args(Order))}, got {self.order}")
         if self.order == "simultaneous" and self.n_critic > 1:
-            raise ValueError("order=simultaneous plays one D step for each G step; set n_critic=1")
+            raise ValueError(
+                f"order=simultaneous plays one D step for each G step, and game.n_critic={self.n_critic}"
+                " asks for more; set it to 1"
+            )
 
     @property
     def d_micro_batches(self) -> int:
@@ -44,3 +72,7 @@ class Game:
     def micro_batches(self) -> int:
         """Real micro-batches drawn in one iteration."""
         return self.d_micro_batches + (self.accumulate if self.g_real == "fresh" else 0)
+
+    def pack(self, x: Tensor) -> Tensor:
+        """(n * m, C, ...) -> (n, m * C, ...): m consecutive samples become the channels of one pack."""
+        return x if self.packing == 1 else x.unflatten(0, (-1, self.packing)).flatten(1, 2)

@@ -1,8 +1,7 @@
 """The LightningModule: two players, two short steps, and no knowledge of which objective they play."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import lightning as L
@@ -10,36 +9,21 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ganlab.checkpoints import check_shapes
 from ganlab.constraints import WeightClipping
 from ganlab.data.source import to_float
 from ganlab.ema import EMA
-from ganlab.errors import CheckpointError
-from ganlab.game import Game
+from ganlab.game import Clock, Game
 from ganlab.latent import Latent
 from ganlab.means import RunningMeans
-from ganlab.networks.layers import couples_batch, power_iterations
-from ganlab.objectives import Match, Objective
+from ganlab.networks.layers import Frozen, couples_batch
+from ganlab.objectives import Match, Objective, Ranks
 from ganlab.penalties import Penalty
-from ganlab.randomness import Draws, fold
-from ganlab.schedule import Schedule
+from ganlab.randomness import Draws, fold, global_generator
+from ganlab.schedule import LearningRates, Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 GENERATOR, DISCRIMINATOR = 0, 1  # positions in `configure_optimizers`
-
-
-@dataclass
-class Clock:
-    """How far a run is.
-
-    Attributes:
-        images: real images shown to D, over all ranks; what budgets and schedules count.
-        iteration: G steps made.
-        position: real samples drawn from the data order, over all ranks.
-    """
-
-    images: int = 0
-    iteration: int = 0
-    position: int = 0
 
 
 class GAN(L.LightningModule):
@@ -68,55 +52,65 @@ class GAN(L.LightningModule):
         self.generator, self.discriminator, self.objective = generator, discriminator, objective
         self.generator_ema = ema.start(generator)
         self.penalties, self.constraints = penalties, constraints
-        self.latent, self.game, self.schedule, self.ema, self.seed = latent, game, schedule, ema, seed
+        self.latent, self.game, self.ema, self.seed = latent, game, ema, seed
+        self.learning_rates = LearningRates(schedule, objective)
         self._optimizer_factories = optimizers
         self._one_forward = not couples_batch(discriminator)  # D may see real and fake samples side by side
         self.playing = DISCRIMINATOR
+        self.ranks = Ranks()  # what couples a batch over processes, where there are several
         self.clock = Clock()
         self.means = RunningMeans()
+        self._last: Match | None = None  # of the D steps
 
     def configure_optimizers(self) -> list[Optimizer]:
         g, d = self._optimizer_factories
-        optimizers = [g(self.generator.parameters()), d(self.discriminator.parameters())]
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["initial_lr"] = group["lr"]
-        return optimizers
+        return [g(self.generator.parameters()), d(self.discriminator.parameters())]
 
     def on_train_start(self) -> None:
         """Find once what every step needs: walking through modules costs more than some of their kernels."""
-        self._d_parameters = list(self.discriminator.parameters())
-        self._power_iterations = list(power_iterations(self.discriminator))
+        self._frozen_discriminator = Frozen(self.discriminator)
         self._update_average = self.ema.follow(self.generator_ema, self.generator)
         self._weights_dtype = next(self.generator.parameters()).dtype
         self._players: Any = self.optimizers()
-        # What dropout and the like draw from; torch.manual_seed would visit every kind of device, slowly.
-        on_gpu = self.device.type == "cuda"
-        self._global_random = (
-            torch.cuda.default_generators[self.device.index] if on_gpu else torch.default_generator
-        )
         self._random = torch.Generator(self.device)
-
-    # ---- the game -------------------------------------------------------------------------------------------
+        self._global_random = global_generator(self.device)  # what dropout and the like draw from
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         """One iteration on real samples (M, B, ...): `Game.micro_batches` micro-batches of B."""
-        self._set_learning_rates()
-        self._global_random.manual_seed(fold(self.seed, self.clock.iteration, self.global_rank))
-        game = self.game
+        clock = self.clock
+        self.learning_rates.set(self._players, clock)
+        self._global_random.manual_seed(fold(self.seed, clock.iteration, clock.pretrained, self.global_rank))
         real = self._prepare(batch)
-        if game.order == "simultaneous":
+        if clock.pretrained < self.objective.pretrain_images:
+            self._pretrain(real)
+        else:
+            self._play(real)
+
+    def _play(self, real: Tensor) -> None:
+        if self.game.order == "simultaneous":
             d, g = self._discriminator_gradients(real, 0), self._generator_gradients(real)
             self._discriminator_update()
-            self._generator_update()
-        elif game.order == "d_first":
+            self._optimize(GENERATOR)
+        elif self.game.order == "d_first":
             d = self._discriminator_steps(real)
             g = self._generator_step(real)
         else:
             g = self._generator_step(real)
             d = self._discriminator_steps(real)
         self.objective.update(d, g)
-        self._advance(batch)
+        self._last = d
+        self._advance(real)
+
+    def _pretrain(self, real: Tensor) -> None:
+        """The D steps of an iteration on real samples alone: no fakes, no penalties, G at rest."""
+        for number, x_real in enumerate(real[: self.game.d_micro_batches], start=1):
+            loss = self.objective.pretrain_loss(self.discriminator(x_real))
+            self._backward(loss / self.game.accumulate, DISCRIMINATOR)
+            if number % self.game.accumulate == 0:
+                self._discriminator_update()
+        self.clock.pretrained += self._move_on(real)
+        if self.clock.pretrained >= self.objective.pretrain_images:
+            self.means.update({"loss/pretrain": loss})
 
     def _discriminator_steps(self, real: Tensor) -> Match:
         for k in range(self.game.n_critic):
@@ -126,12 +120,12 @@ class GAN(L.LightningModule):
 
     def _generator_step(self, real: Tensor) -> Match:
         match = self._generator_gradients(real)
-        self._generator_update()
+        self._optimize(GENERATOR)
         return match
 
     def _discriminator_gradients(self, real: Tensor, k: int) -> Match:
-        """Accumulate D's gradients of its k-th step; returns the last match, detached."""
-        game = self.game
+        """Accumulate D's gradients of its k-th step; returns the match of all micro-batches, detached."""
+        game, matches, losses = self.game, [], []
         for micro in range(game.accumulate):
             x_real = real[k * game.accumulate + micro]
             draws = self._draws("D", k, micro)
@@ -139,53 +133,40 @@ class GAN(L.LightningModule):
                 x_fake = self._fakes(len(x_real), draws)
             match = self._match(x_real, x_fake)
             loss = self.objective.d_loss(match)
-            total = loss + self._penalty("D", self.clock.iteration * game.n_critic + k, match, draws)
-            self._backward(total / game.accumulate, DISCRIMINATOR)
-        match = _detached(match)
-        self.means.update(self._d_scalars(loss, match))
+            penalty = self._penalty("D", self.clock.iteration * game.n_critic + k, match, draws)
+            self._backward((loss + penalty) / game.accumulate, DISCRIMINATOR)
+            matches.append(Match.join([match]))
+            losses.append(loss.detach())
+        match = Match.join(matches)
+        self.means.update(self._d_scalars(_mean(losses), match))
         return match
 
     def _generator_gradients(self, real: Tensor) -> Match:
-        """Accumulate G's gradients; returns the last match, detached."""
-        game = self.game
-        with self._frozen_discriminator():
+        """Accumulate G's gradients; returns the match of all micro-batches, detached."""
+        game, matches, losses = self.game, [], []
+        with self._frozen_discriminator:
             for micro in range(game.accumulate):
                 x_real = real[micro - game.accumulate]  # the last ones: those of the last D step, or fresh
                 draws = self._draws("G", micro)
                 x_fake = self._fakes(len(x_real) * game.g_batch_factor, draws)
-                match = self._generator_match(x_real, x_fake)
+                match = self._match(x_real, x_fake, with_real=self.objective.paired)
                 loss = self.objective.g_loss(match)
-                total = loss + self._penalty("G", self.clock.iteration, match, draws)
-                self._backward(total / game.accumulate, GENERATOR)
-        self.means.update({"loss/g": loss})
-        return _detached(match)
+                penalty = self._penalty("G", self.clock.iteration, match, draws)
+                self._backward((loss + penalty) / game.accumulate, GENERATOR)
+                matches.append(Match.join([match]))
+                losses.append(loss.detach())
+        self.means.update({"loss/g": _mean(losses)})
+        return Match.join(matches)
 
-    @contextmanager
-    def _frozen_discriminator(self) -> Iterator[None]:
-        """D gives gradients to its input alone, and its power iterations rest."""
-        for parameter in self._d_parameters:
-            parameter.requires_grad = False
-        for module in self._power_iterations:
-            module.training = False
-        try:
-            yield
-        finally:
-            for parameter in self._d_parameters:
-                parameter.requires_grad = True
-            for module in self._power_iterations:
-                module.training = True
-
-    def _generator_match(self, x_real: Tensor, x_fake: Tensor) -> Match:
-        if self.objective.paired:
-            return self._match(x_real, x_fake)
-        return Match(x_real, x_fake, None, self.discriminator(x_fake))
-
-    def _match(self, x_real: Tensor, x_fake: Tensor) -> Match:
-        if self._one_forward:
+    def _match(self, x_real: Tensor, x_fake: Tensor, *, with_real: bool = True) -> Match:
+        real = None
+        if not with_real:
+            fake = self.discriminator(x_fake)
+        elif self._one_forward:
             real, fake = self.discriminator(torch.cat([x_real, x_fake])).split(len(x_real))
         else:
             real, fake = self.discriminator(x_real), self.discriminator(x_fake)
-        return Match(x_real, x_fake, real, fake)
+        return Match(x_real, x_fake, real, fake, self.ranks)
 
     def _penalty(self, player: str, step: int, match: Match, draws: Draws) -> Tensor | float:
         """Sum of the player's penalties due at its step; a lazy one counts for the steps it is not made at."""
@@ -202,9 +183,6 @@ class GAN(L.LightningModule):
         for constraint in self.constraints:
             constraint(self.discriminator)
 
-    def _generator_update(self) -> None:
-        self._optimize(GENERATOR)
-
     def _backward(self, loss: Tensor, player: int) -> None:
         self.playing = player  # whose loss scale the precision plugin applies
         self.manual_backward(loss)
@@ -214,38 +192,31 @@ class GAN(L.LightningModule):
         optimizer.step()
         optimizer.zero_grad()
 
-    # ---- samples, clock, learning rates ---------------------------------------------------------------------
-
     def _prepare(self, batch: Tensor) -> Tensor:
         """Real samples as D sees them: (M, B, ...) floats, packs of consecutive samples side by side."""
-        return self._pack(to_float(batch, self._weights_dtype).flatten(0, 1)).unflatten(0, (len(batch), -1))
+        samples = to_float(batch, self._weights_dtype).flatten(0, 1)
+        return self.game.pack(samples).unflatten(0, (len(batch), -1))
 
     def _fakes(self, n: int, draws: Draws) -> Tensor:
-        """n fakes as D sees them."""
-        return self._pack(self.generator(self.latent.draw(n * self.game.packing, draws, self._weights_dtype)))
-
-    def _pack(self, x: Tensor) -> Tensor:
-        """(n * m, C, ...) -> (n, m * C, ...): m consecutive samples become the channels of one pack."""
-        return x if self.game.packing == 1 else x.unflatten(0, (-1, self.game.packing)).flatten(1, 2)
+        """n fakes as D sees them; the i-th members of all packs are one batch of G, as in PacGAN's code."""
+        m = self.game.packing
+        z = self.latent.draw(n * m, draws, self._weights_dtype)
+        return self.generator(z) if m == 1 else torch.cat([self.generator(z[i::m]) for i in range(m)], 1)
 
     def _draws(self, *phase: int | str) -> Draws:
-        words = (self.seed, self.clock.iteration, *phase)
-        return Draws(
-            *words, generator=self._random, rank=self.global_rank, world_size=self.trainer.world_size
-        )
+        words, size = (self.seed, self.clock.iteration, *phase), self.trainer.world_size
+        return Draws(*words, generator=self._random, rank=self.global_rank, world_size=size)
 
-    def _set_learning_rates(self) -> None:
-        factor = self.schedule(self.clock.images)
-        for optimizer in self._players:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * factor
+    def _move_on(self, real: Tensor) -> int:
+        """Move on in the data order; returns how many of an iteration's real samples D is shown."""
+        samples = real.shape[1] * self.game.packing * self.trainer.world_size
+        self.clock.position += samples * len(real)
+        return samples * self.game.d_micro_batches
 
-    def _advance(self, batch: Tensor) -> None:
-        samples = batch.shape[1] * self.trainer.world_size
-        shown = samples * self.game.d_micro_batches
+    def _advance(self, real: Tensor) -> None:
+        shown = self._move_on(real)
         self.clock.images += shown
         self.clock.iteration += 1
-        self.clock.position += samples * len(batch)
         self._update_average(self.ema.decay(self.clock.images, shown))
 
     def _d_scalars(self, loss: Tensor, match: Match) -> dict[str, Tensor]:
@@ -256,31 +227,23 @@ class GAN(L.LightningModule):
             "score/fake": self.objective.output(match.fake.value.float()).mean(),
         }
 
-    # ---- checkpoints ----------------------------------------------------------------------------------------
+    @torch.no_grad()
+    def pop_metrics(self) -> dict[str, float]:
+        """Means of the scalars since the last call, and the objective's estimates from the last D step alone."""
+        if self._last is not None:
+            estimates = self.objective.diagnostics(self._last)
+            self.means.update({f"estimate/{name}": value for name, value in estimates.items()})
+        return self.means.pop()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint.pop(
-            "loops", None
-        )  # Lightning's own counters: a finished run would have nothing left to do
-        self.check_shapes(checkpoint["state_dict"])
+        checkpoint.pop("loops", None)  # Lightning's own counters would leave a finished run nothing to do
+        check_shapes(checkpoint["state_dict"], self.state_dict())
         self.clock = Clock(**checkpoint["ganlab"]["clock"])
         self.means.load_state_dict(checkpoint["ganlab"]["means"])
 
-    def check_shapes(self, state: Mapping[str, Tensor]) -> None:
-        """Raise CheckpointError unless a state dict has exactly this module's names and shapes."""
-        mine = {name: tuple(tensor.shape) for name, tensor in self.state_dict().items()}
-        theirs = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        for name in sorted(mine.keys() | theirs.keys()):
-            if mine.get(name) != theirs.get(name):
-                described = [str(list(s[name])) if name in s else "absent" for s in (theirs, mine)]
-                raise CheckpointError(
-                    f"the checkpoint does not fit this configuration: {name} is {described[0]} there and {described[1]} here"
-                )
 
-
-def _detached(match: Match) -> Match:
-    real = None if match.real is None else match.real.detach()
-    return Match(match.x_real, match.x_fake.detach(), real, match.fake.detach(), match.ranks)
+def _mean(losses: list[Tensor]) -> Tensor:
+    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()

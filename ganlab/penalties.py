@@ -87,15 +87,14 @@ class R2(R1):
         return self._zero_centred(critic, match.x_fake)
 
 
-class GradientPenalty(Penalty):
-    """weight E (||grad D(x_hat)|| - target)^2 at x_hat = eps x + (1 - eps) G(z) (WGAN-GP, arXiv:1704.00028).
+class NormPenalty(Penalty):
+    """weight E (||grad D(x_hat)|| - target)^2 at points that a subclass chooses.
 
-    One eps ~ U[0, 1] for every sample; the norm runs over all non-batch dimensions and has a gradient of 0,
-    not NaN, where it is 0.
+    The norm runs over all non-batch dimensions and has a gradient of 0, not NaN, where it is 0.
 
     Args:
-        weight: the paper's lambda, > 0.
-        target: the norm that D should have.
+        weight: lambda, > 0.
+        target: the norm that D should have, >= 0.
         one_sided: punish only norms above the target.
     """
 
@@ -105,13 +104,92 @@ class GradientPenalty(Penalty):
         super().__init__(interval=interval)
         if weight <= 0:
             raise ValueError(f"weight must be positive, got {weight}")
+        if target < 0:
+            raise ValueError(f"target must be at least 0, got {target}")
         self.weight, self.target, self.one_sided = weight, target, one_sided
 
+    @abstractmethod
+    def points(self, match: Match, draws: Draws) -> Tensor:
+        """Where D's gradient is taken, one point for each sample: (N, ...)."""
+
     def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
-        real, fake = full_precision(match.x_real), full_precision(match.x_fake)
-        eps = draws.uniform(len(real), *[1] * (real.dim() - 1), dtype=real.dtype)
-        gradients = input_gradients(critic, fake + eps * (real - fake))
+        gradients = input_gradients(critic, self.points(match, draws))
         excess = torch.linalg.vector_norm(gradients, dim=1) - self.target
         if self.one_sided:
             excess = excess.clamp(min=0)
         return self.weight * excess.square().mean()
+
+
+class GradientPenalty(NormPenalty):
+    """WGAN-GP, at x_hat = eps x + (1 - eps) G(z) (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
+
+    One eps ~ U[0, 1] for every sample.  The paper's weight is 10, its target 1, two-sided.
+    """
+
+    def points(self, match: Match, draws: Draws) -> Tensor:
+        real, fake = full_precision(match.x_real), full_precision(match.x_fake)
+        return fake + _one_per_sample(real, draws) * (real - fake)
+
+
+class OneCentred(NormPenalty):
+    """One-centred at the data, x_hat = x.
+
+    Unlike `R1` it does not make a GAN converge locally: D keeps its slope at the equilibrium.
+    """
+
+    def points(self, match: Match, draws: Draws) -> Tensor:
+        return match.x_real
+
+
+class Dragan(NormPenalty):
+    """DRAGAN as its paper states it, x_hat = x + delta, delta ~ N(0, c I) (Kodali et al. 2017, equation 1).
+
+    The paper, arXiv:1705.07215, has weight 10, target 1 and c about 10.
+
+    Args:
+        c: variance of the noise, > 0; in [-1, 1] the paper's 10 drowns an image.
+    """
+
+    def __init__(
+        self, *, c: float = 10.0, weight: float = 10.0, target: float = 1.0, one_sided: bool = False,
+        interval: int = 1,
+    ) -> None:  # fmt: skip
+        super().__init__(weight=weight, target=target, one_sided=one_sided, interval=interval)
+        if c <= 0:
+            raise ValueError(f"c must be positive, got {c}")
+        self.c = c
+
+    def points(self, match: Match, draws: Draws) -> Tensor:
+        real = full_precision(match.x_real)
+        return real + self.c**0.5 * draws.normal(*real.shape, dtype=real.dtype)
+
+
+class DraganUniform(NormPenalty):
+    """DRAGAN as its authors' code has it: x_hat = x + alpha scale std(x) u, u ~ U[0, 1] for every pixel.
+
+    alpha ~ U[0, 1] for every sample; std(x) is one number, over all pixels of the batch of all ranks.
+
+    Args:
+        scale: > 0; the code's 0.5.
+    """
+
+    def __init__(
+        self, *, scale: float = 0.5, weight: float = 10.0, target: float = 1.0, one_sided: bool = False,
+        interval: int = 1,
+    ) -> None:  # fmt: skip
+        super().__init__(weight=weight, target=target, one_sided=one_sided, interval=interval)
+        if scale <= 0:
+            raise ValueError(f"scale must be positive, got {scale}")
+        self.scale = scale
+
+    def points(self, match: Match, draws: Draws) -> Tensor:
+        real = full_precision(match.x_real)
+        mean = match.ranks.mean(real.flatten())
+        std = match.ranks.mean((real - mean).flatten().square()).sqrt()
+        alpha = _one_per_sample(real, draws)
+        return real + alpha * self.scale * std * draws.uniform(*real.shape, dtype=real.dtype)
+
+
+def _one_per_sample(x: Tensor, draws: Draws) -> Tensor:
+    """U[0, 1) for every sample, shaped to multiply x (N, ...)."""
+    return draws.uniform(len(x), *[1] * (x.dim() - 1), dtype=x.dtype)

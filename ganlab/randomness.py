@@ -17,6 +17,13 @@ def fold(*words: int | str) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
+def global_generator(device: torch.device) -> torch.Generator:
+    """The generator that modules draw from on a device; torch.manual_seed would visit every kind of device."""
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index]
+    return torch.default_generator
+
+
 class Draws:
     """The random numbers of one phase of one iteration, for this rank's slice of the global batch.
 

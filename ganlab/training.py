@@ -55,7 +55,7 @@ def build(cfg: DictConfig) -> Parts:
     config.validate(cfg)
     torch.manual_seed(cfg.seed)  # the initial weights
     source = config.instantiate(cfg.data, "data")
-    game = Game(**cfg.game)
+    game = _game(cfg)
     gan = GAN(
         generator=build_generator(cfg, source.shape),
         discriminator=build_discriminator(cfg, source.shape),
@@ -75,6 +75,13 @@ def build(cfg: DictConfig) -> Parts:
     )
     evaluation = config.instantiate(cfg.evaluation, "evaluation", data=source, cache=cache_folder())
     return Parts(source, gan, data, evaluation)
+
+
+def _game(cfg: DictConfig) -> Game:
+    try:
+        return Game(**cfg.game)
+    except ValueError as error:
+        raise ConfigError(f"game.{error}") from error
 
 
 def _optimizer_factory(cfg: DictConfig, player: str) -> Any:
@@ -125,9 +132,10 @@ def dry_run(cfg: DictConfig) -> str:
     one_step = TrainingData(
         parts.source, batch_size=cfg.data.batch_size, game=parts.gan.game, budget=1, seed=cfg.seed
     )
+    parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
     trainer = L.Trainer(**lightning_options(cfg), logger=False, callbacks=[])
     trainer.fit(parts.gan, one_step)
-    means = parts.gan.means.pop()
+    means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
     samples = "x".join(map(str, parts.source.shape))
     return "\n".join(
@@ -174,9 +182,7 @@ def _trainer(
     budget, every = cfg.budget.images, cfg.evaluation.every
     gan = parts.gan
     log = MetricsLog(folder, every=cfg.log.every, budget=budget)
-    callbacks: list[L.Callback] = [
-        log
-    ]  # the order they act in: a checkpoint covers all that was written before it
+    callbacks: list[L.Callback] = [log]  # in the order they act: a checkpoint covers all written before it
     callbacks.append(Evaluate(parts.evaluation, log, every=every, budget=budget))
     latents = gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     callbacks.append(SampleGrids(latents, parts.source, folder, every=every, budget=budget))

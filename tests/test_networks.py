@@ -27,7 +27,7 @@ def test_dcgan_names_the_shapes_it_can_make(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (2,)])
 def test_mlp_shapes(shape: tuple[int, ...]) -> None:
-    samples = MLPGenerator(shape=shape, latent_dim=4, hidden=[6, 5])(100 * torch.randn(3, 4))
+    samples = MLPGenerator(shape=shape, latent_dim=4, hidden=[6, 5])(10_000 * torch.randn(3, 4))
     assert samples.shape == (3, *shape)
     assert (samples.abs().max() <= 1) == (len(shape) == 3)
     scores = MLPDiscriminator(shape=shape, hidden=[6, 5], maxout=3)(samples)

@@ -15,6 +15,7 @@ from ganlab.runs import RunFolder
 class Checkpoints(OnClock):
     """Saves everything that is needed to go on as if nothing had happened; keeps the newest few.
 
+    An objective's first phase, with D alone, counts its own images; its checkpoints are all called 0.
     A request to stop is answered at the end of the iteration: save, then stop.  Nothing is saved while a
     weight or a loss is not finite.
 
@@ -28,13 +29,19 @@ class Checkpoints(OnClock):
         super().__init__(every=every, budget=budget)
         self.folder, self.interruption, self.keep = folder, interruption, keep
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        self._pretrained = pl_module.clock.pretrained
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        clock = pl_module.clock
+        due = clock.pretrained // self.every > self._pretrained // self.every
+        self._pretrained = clock.pretrained
+        if (due or self.interruption.requested) and not self.due(clock.images):
+            self.act(trainer, pl_module)
         if self.interruption.requested:
-            if not self.due(pl_module.clock.images):
-                self.act(trainer, pl_module)
             trainer.should_stop = True
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:

@@ -27,7 +27,7 @@ class Evaluate(OnClock):
         self.final: dict[str, float] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        if pl_module.clock.images == 0:
+        if pl_module.clock.at_start:
             self.act(trainer, pl_module)
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:

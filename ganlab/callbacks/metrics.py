@@ -46,8 +46,10 @@ class MetricsLog(OnClock):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if pl_module.clock.images == self._before:
+            return  # D's first phase: neither a line nor a part of the steps' time
         due = self.due(pl_module.clock.images)
-        means = pl_module.means.pop() if due else {}  # waits for the device: part of the steps' time
+        means = pl_module.pop_metrics() if due else {}  # waits for the device: part of the steps' time
         self._seconds += time.perf_counter() - self._entered
         self._images += pl_module.clock.images - self._before
         if due:

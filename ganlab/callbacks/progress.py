@@ -24,6 +24,9 @@ class Progress(OnClock):
         self.bar: tqdm | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
+        alone = pl_module.objective.pretrain_images - pl_module.clock.pretrained
+        if alone > 0 and trainer.is_global_zero:
+            print(f"first, the discriminator alone on {alone:,} real images", file=sys.stderr, flush=True)
         if trainer.is_global_zero and self.terminal:
             format_ = (
                 "{percentage:3.0f}% |{bar:16}| {n_fmt}/{total_fmt} images [{elapsed}<{remaining}] {postfix}"

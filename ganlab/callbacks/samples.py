@@ -25,7 +25,7 @@ class SampleGrids(OnClock):
         self.latents, self.data, self.folder = latents, data, folder
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
-        if pl_module.clock.images == 0:
+        if pl_module.clock.at_start:
             self.act(trainer, pl_module)
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:

@@ -11,7 +11,7 @@ from ganlab.game import Game
 
 
 class TrainingData(L.LightningDataModule):
-    """Feeds a `GAN` its real samples until the budget is spent.
+    """Feeds a `GAN` its real samples through its objective's first phase and until the budget is spent.
 
     Args:
         source: the data set; its first split is trained on.
@@ -39,6 +39,7 @@ class TrainingData(L.LightningDataModule):
         assert self.trainer is not None
         module: Any = self.trainer.lightning_module  # its clock is restored by now
         samples = self.batch_size * self.game.packing
+        before_the_game = max(0, module.objective.pretrain_images - module.clock.pretrained)
         shown = samples * self.trainer.world_size * self.game.d_micro_batches
         data, device = self.source.split(self.source.splits[0]), self.trainer.strategy.root_device
         loader = DeviceLoader if fits(data, device) else StreamingLoader
@@ -48,7 +49,7 @@ class TrainingData(L.LightningDataModule):
             micro_batches=self.game.micro_batches,
             seed=self.seed,
             position=module.clock.position,
-            steps=-(-(self.budget - module.clock.images) // shown),
+            steps=-(-before_the_game // shown) + -(-(self.budget - module.clock.images) // shown),
             device=device,
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,

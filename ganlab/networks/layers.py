@@ -34,13 +34,18 @@ def activation(name: str) -> nn.Module:
         ) from error
 
 
-def norm(name: str, channels: int, *, dims: int) -> nn.Module:
-    """A normalisation layer for (N, channels) features (dims=1) or (N, channels, H, W) maps (dims=2)."""
+def norm(name: str, channels: int, *, dims: int, momentum: float = 0.1) -> nn.Module:
+    """A normalisation layer for (N, channels) features (dims=1) or (N, channels, H, W) maps (dims=2).
+
+    Args:
+        momentum: share of a batch in BatchNorm's running statistics.
+    """
     match name:
         case "none":
             return nn.Identity()
         case "batch":
-            return nn.BatchNorm1d(channels) if dims == 1 else nn.BatchNorm2d(channels)
+            layer = nn.BatchNorm1d if dims == 1 else nn.BatchNorm2d
+            return layer(channels, momentum=momentum)
         case "group":
             return nn.GroupNorm(max(1, channels // 16), channels)
         case "layer":
@@ -77,6 +82,29 @@ def normalise_spectrally(module: nn.Module) -> None:
 def power_iterations(module: nn.Module) -> Iterator[nn.Module]:
     """The spectral-norm parametrisations in a network; in eval mode they leave their vectors as they are."""
     return (m for m in module.modules() if isinstance(m, _SpectralNorm))
+
+
+class Frozen:
+    """A context in which a network gives gradients to its input alone, and its power iterations rest.
+
+    It holds on to the network's parts as they are now.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._parameters = list(module.parameters())
+        self._power_iterations = list(power_iterations(module))
+
+    def __enter__(self) -> None:
+        self._switch(False)
+
+    def __exit__(self, *exception: object) -> None:
+        self._switch(True)
+
+    def _switch(self, on: bool) -> None:
+        for parameter in self._parameters:
+            parameter.requires_grad = on
+        for iteration in self._power_iterations:
+            iteration.training = on
 
 
 def couples_batch(module: nn.Module) -> bool:

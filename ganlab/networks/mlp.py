@@ -13,12 +13,13 @@ from ganlab.objectives import Scores
 
 
 def _hidden(
-    widths: Sequence[int], *, activation_name: str, norm_name: str, maxout: int | None = None
-) -> nn.Sequential:
+    widths: Sequence[int], *, activation_name: str, norm_name: str, maxout: int | None = None,
+    bias: bool = True, momentum: float = 0.1,
+) -> nn.Sequential:  # fmt: skip
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
-        layers.append(nn.Linear(inputs, outputs * (maxout or 1)))
-        layers.append(norm(norm_name, outputs * (maxout or 1), dims=1))
+        layers.append(nn.Linear(inputs, outputs * (maxout or 1), bias=bias))
+        layers.append(norm(norm_name, outputs * (maxout or 1), dims=1, momentum=momentum))
         layers.append(Maxout(maxout) if maxout else activation(activation_name))
     return nn.Sequential(*layers)
 
@@ -37,18 +38,25 @@ class MLPGenerator(nn.Module):
         hidden: widths of the hidden layers.
         activation: of the hidden layers, see `layers.activation`.
         norm: of the hidden layers, see `layers.NORMS`.
+        norm_momentum: share of a batch in BatchNorm's running statistics, in (0, 1].
+        bias: whether the hidden layers have one; before BatchNorm it has no effect.
         init_std: weights from N(0, init_std^2); null for torch's default.
     """
 
     def __init__(
         self, *, shape: tuple[int, ...], latent_dim: int, hidden: Sequence[int] = (256, 256),
-        activation: str = "relu", norm: str = "none", init_std: float | None = None,
+        activation: str = "relu", norm: str = "none", norm_momentum: float = 0.1, bias: bool = True,
+        init_std: float | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         _check_hidden(hidden)
+        if not 0 < norm_momentum <= 1:
+            raise ValueError(f"norm_momentum must be in (0, 1], got {norm_momentum}")
         self.shape = tuple(shape)
         widths = [latent_dim, *hidden]
-        self.hidden = _hidden(widths, activation_name=activation, norm_name=norm)
+        self.hidden = _hidden(
+            widths, activation_name=activation, norm_name=norm, bias=bias, momentum=norm_momentum
+        )
         self.output = nn.Linear(widths[-1], math.prod(shape))
         initialise(self, init_std)
 

@@ -13,7 +13,9 @@ class LeastSquares(Objective):
     Args:
         a: D's target for fakes.
         b: D's target for real samples.
-        c: the value that G wants D to give fakes.  (a, b, c) = (-1, 1, 0) minimises a Pearson chi^2 divergence.
+        c: the value that G wants D to give fakes.  (a, b, c) = (-1, 1, 0) is the Pearson setting: at the
+            optimal D, and with the paper's term E_x (D(x) - c)^2 / 2, which is constant for G, its loss is
+            half the divergence chi^2(p + q || 2q).
     """
 
     def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:

@@ -37,7 +37,24 @@ class NonSaturating(Minimax):
     """D plays the minimax game; G maximises E_z log D(G(z)) (section 3 of the paper).
 
     ``g_loss`` = -E_z log D(G(z)), in [0, inf): same fixed point, strong gradients where D is sure.
+
+    Args:
+        real_label: what D should answer for real samples, in (0.5, 1]; 0.9 is one-sided label smoothing
+            (Salimans et al. 2016, arXiv:1606.03498, section 3.4), with optimum D = real_label p / (p + q).
     """
+
+    def __init__(self, *, real_label: float = 1.0) -> None:
+        super().__init__()
+        if not 0.5 < real_label <= 1:
+            raise ValueError(f"real_label must be in (0.5, 1], got {real_label}")
+        self.real_label = real_label
+
+    def d_loss(self, match: Match) -> Tensor:
+        loss = super().d_loss(match)
+        if self.real_label == 1:
+            return loss
+        # -a log D - (1 - a) log(1 - D) = -log D + (1 - a) logit
+        return loss + (1 - self.real_label) * scores_of(match)[0].mean()
 
     def g_loss(self, match: Match) -> Tensor:
         return softplus(-fake_score_of(match)).mean()

@@ -8,8 +8,8 @@ from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of
 class Wasserstein(Objective):
     """d_loss = E D(G(z)) - E D(x),  g_loss = -E D(G(z)) (algorithm 1), both unbounded.
 
-    D's value is a critic without a final sigmoid.  A meaningful loss needs a Lipschitz critic: weight clipping
-    (WGAN), the interpolated gradient penalty (WGAN-GP) or spectral normalisation.
+    D's value is a critic without a final sigmoid.  A meaningful loss needs a Lipschitz critic: weight
+    clipping (WGAN), the interpolated gradient penalty (WGAN-GP) or spectral normalisation.
     """
 
     def d_loss(self, match: Match) -> Tensor:

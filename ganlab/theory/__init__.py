@@ -1,0 +1,1 @@
+"""What theory says, computed exactly on games and distributions that are known."""

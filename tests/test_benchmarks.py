@@ -1,0 +1,115 @@
+"""The benchmarks' bookkeeping: equal budgets, what is a result, what stands in the tables."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import harness, objectives, pacgan
+from ganlab import config, training
+
+PAGE = Path(harness.ROOT / "docs" / "objectives.md")
+
+
+def run(objective: str, lr: float, seed: int, final: float | None, early: float = 900.0) -> dict[str, Any]:
+    metrics = {"fid_digits": final, "min_class_share": 0.05, "memorisation": 0.1}
+    evaluations = [(0, 2000.0), (640, early), (3200, final)]
+    return {
+        "name": f"{objective}-{lr}-{seed}", "objective": objective, "lr": lr, "seed": seed, "d_steps": 5,
+        "reason": None if final else "the generator's loss became nan by iteration 7", "seconds": 2.0,
+        "final": metrics if final else {},
+        "evaluations": [{"images": i, "eval/fid_digits": v} for i, v in evaluations if v is not None],
+    }  # fmt: skip
+
+
+def test_every_objective_makes_the_same_number_of_g_steps() -> None:
+    names = [*config.choices()["objective"], *objectives.EXPERIMENTS]
+    jobs = objectives.jobs(names, steps=30, seeds=1)
+    assert len({job.name for job in jobs}) == len(names) * 2
+    for job in jobs[::2]:
+        cfg = config.compose([*job.words, "wandb.mode=disabled"])
+        config.validate(cfg)
+        assert cfg.budget.images / (cfg.data.batch_size * cfg.game.n_critic) == 30
+        assert cfg.evaluation.every == 30 * 64
+        assert cfg.optimizer.generator.lr == cfg.optimizer.discriminator.lr == job.row["lr"]
+
+
+def test_the_better_setting_is_chosen_and_a_diverged_run_is_no_better() -> None:
+    rows = [run("hinge", 1e-3, 0, 20.0), run("hinge", 1e-3, 1, 26.0), run("hinge", 2e-4, 0, 40.0)]
+    rows += [run("wgan", 1e-3, 0, 5.0), run("wgan", 1e-3, 1, None), run("wgan", 2e-4, 0, 30.0, early=70.0)]
+    hinge, wgan = objectives.summarise(rows, steps=10)
+    assert (hinge["objective"], hinge["lr"], hinge["mean"], hinge["passed"]) == ("hinge", 1e-3, 23.0, 2)
+    assert (wgan["objective"], wgan["lr"], wgan["mean"], wgan["passed"]) == ("wgan", 2e-4, 30.0, 0)
+    assert wgan["equal_images"] == [70.0]
+    protocol = {"g_steps": 10, "n_fake": 900, "seeds": 2, "learning_rates": (2e-4, 1e-3)}
+    text = objectives.render(
+        {"rows": rows, "protocol": protocol, "provenance": harness.provenance("x", workers=0)}
+    )
+    assert "| `hinge` | 5 | 0.001 | 900.0 ± 0.0 | 23.0 ± 4.2 | 2 of 2 | 2 |" in text
+    assert "- `wgan`: fid_digits is 30.0, above 26.7" in text
+    assert "- `hinge`" not in text
+
+
+def test_the_interval_of_paired_differences() -> None:
+    mean, half = pacgan.interval([1.0, 2.0, 3.0])
+    assert mean == 2.0
+    assert half == pytest.approx(4.302653 / math.sqrt(3))  # t_2 at 0.975, from a table
+    assert math.isnan(pacgan.interval([1.0])[1])
+
+
+def test_pacgan_runs_once_and_fills_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE.read_text())
+    words = ["--epochs", "1", "--steps-per-epoch", "2", "--seeds", "2", "--workers", "0"]
+    words += ["--runs", str(tmp_path / "runs"), "--results", str(tmp_path), "--page", str(page)]
+    pacgan.main(words)
+    results = json.loads((tmp_path / "pacgan.json").read_text())
+    assert [(row["data"], row["packing"], row["seed"]) for row in results["rows"]][:5] == [
+        ("ring", 1, 0), ("ring", 2, 0), ("grid", 1, 0), ("grid", 2, 0), ("ring", 1, 1),
+    ]  # fmt: skip
+    assert [row["evaluations"][-1]["iteration"] for row in results["rows"]] == [2] * 8
+    assert str(tmp_path) not in json.dumps(results)
+    table = (tmp_path / "pacgan.md").read_text()
+    assert "| ring | PacGAN2 - GAN |" in table
+    assert "| ring | PacGAN2 - GAN |" in page.read_text()
+    assert "Every objective on the digits, by" in page.read_text()
+    written = (tmp_path / "runs" / "ring-pack1-epochs1-seed0" / "benchmark.json").stat().st_mtime_ns
+    pacgan.main(words)
+    assert (tmp_path / "runs" / "ring-pack1-epochs1-seed0" / "benchmark.json").stat().st_mtime_ns == written
+    assert json.loads((tmp_path / "pacgan.json").read_text()) == results
+    with pytest.raises(SystemExit, match="made with other settings"):
+        pacgan.main([*words[:3], "3", *words[4:]])
+
+
+def test_pacgans_protocol() -> None:
+    """The paper's: networks, optimizer, batches of 100 packs, simultaneous steps."""
+    for data, packing in (("ring", 2), ("grid", 4)):
+        job = next(
+            job for job in pacgan.jobs(epochs=400, seeds=1, packs=[packing]) if job.row["data"] == data
+        )
+        cfg = config.compose([*job.words, "wandb.mode=disabled"])
+        gan = training.build(cfg).gan
+        assert cfg.budget.images == 400_000 * 100 * packing
+        assert (cfg.data.batch_size, cfg.game.order, cfg.ema.half_life) == (100, "simultaneous", 0)
+        assert (cfg.optimizer.generator.lr, cfg.optimizer.generator.betas[0]) == (1e-4, 0.8)
+        weights = {name: tuple(p.shape) for name, p in gan.named_parameters() if p.dim() == 2}
+        assert weights["generator.hidden.0.weight"] == (400, 2)
+        assert weights["generator.output.weight"] == (2, 400)
+        assert weights["discriminator.hidden.0.weight"] == (1000, 2 * packing)
+        assert weights["discriminator.output.weight"] == (1, 200)
+        biases = [name for name, _ in gan.generator.named_parameters() if name.endswith("bias")]
+        assert [name for name in biases if "output" in name] == ["output.bias"]
+        assert len(biases) == 1 + 4  # the last layer's and BatchNorm's
+        assert gan.generator.hidden[1].momentum == 0.05
+        assert gan.discriminator.hidden[0].weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_a_page_without_a_place_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- t -->\nold\n<!-- /t -->\nb\n")
+    harness.fill(page, "t", "new")
+    assert page.read_text() == "a\n<!-- t -->\nnew\n<!-- /t -->\nb\n"
+    with pytest.raises(SystemExit, match="no place for u"):
+        harness.fill(page, "u", "new")
