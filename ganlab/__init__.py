@@ -3,6 +3,8 @@
 cfg = ganlab.compose(["experiment=digits", "objective=wgan_gp"])
 run = ganlab.train(cfg)
 ganlab.load("runs/NAME").sample(64, seed=1)
+run.evaluate(["evaluation=inception"]).metrics["fid"]
+ganlab.evaluate_folders("samples", "reference").metrics["fid"]
 """
 
 from importlib import import_module
@@ -14,12 +16,19 @@ _torchvision.install()  # before anything imports lightning, torchmetrics or tor
 
 if TYPE_CHECKING:
     from ganlab.config import compose
+    from ganlab.evaluation import evaluate_folders
     from ganlab.run import Run, load
     from ganlab.training import train
 
-__all__ = ["Run", "compose", "load", "train"]
+__all__ = ["Run", "compose", "evaluate_folders", "load", "train"]
 
-_HOME = {"Run": "ganlab.run", "compose": "ganlab.config", "load": "ganlab.run", "train": "ganlab.training"}
+_HOME = {
+    "Run": "ganlab.run",
+    "compose": "ganlab.config",
+    "evaluate_folders": "ganlab.evaluation",
+    "load": "ganlab.run",
+    "train": "ganlab.training",
+}
 
 
 def __getattr__(name: str) -> Any:

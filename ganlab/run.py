@@ -1,18 +1,24 @@
-"""A run that can be asked for samples: what `ganlab.train` returns and `ganlab.load` opens."""
+"""A run that can be asked for samples and their measures: what `ganlab.train` returns and `ganlab.load` opens."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ganlab import config
 from ganlab.checkpoints import load_checkpoint
+from ganlab.data import DataSource
 from ganlab.errors import CheckpointError
+from ganlab.evaluation import Evaluation, Result, measure, usable_device
+from ganlab.evaluation.weights_files import file_sha256
 from ganlab.latent import Latent
 from ganlab.networks.build import build_generator
+from ganlab.places import cache_folder
 from ganlab.runs import RunFolder
-from ganlab.sampling import generate
+from ganlab.sampling import evaluation_samples, generate
 
 
 class Run:
@@ -49,21 +55,27 @@ class Run:
         """The lines of metrics.jsonl."""
         return list(self.folder.read_metrics())
 
-    def generator(self) -> nn.Module:
-        """The averaged generator, in evaluation mode on the CPU."""
-        cfg = self.config
-        state = load_checkpoint(self.checkpoint)["state_dict"]
+    def generator(self, *, averaged: bool = True) -> nn.Module:
+        """The generator, in evaluation mode on the CPU: its moving average, or as the last step left it."""
+        checkpoint, cfg = self.checkpoint, self.config
         source = config.instantiate(cfg.data, "data")
-        network = build_generator(cfg, source.shape)
-        prefix = "generator_ema."
+        return self._generator(checkpoint, load_checkpoint(checkpoint), cfg, source, averaged=averaged)
+
+    def _generator(
+        self, path: Path, checkpoint: dict[str, Any], cfg: DictConfig, source: DataSource, *, averaged: bool
+    ) -> nn.Module:
+        prefix = "generator_ema." if averaged else "generator."
+        state = checkpoint["state_dict"]
         weights = {name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)}
+        network = build_generator(cfg, source.shape)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise CheckpointError(
-                f"the checkpoint {self.checkpoint} does not fit the generator in {self.folder.config}"
+                f"the checkpoint {path} does not fit the generator in {self.folder.config}"
             ) from error
-        return network.eval().requires_grad_(False)
+        doubled = any(w.dtype == torch.float64 for w in weights.values())  # trained with precision 64-true
+        return (network.double() if doubled else network).eval().requires_grad_(False)
 
     def sample(self, n: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:
         """n samples of the averaged generator: (n, C, H, W) uint8 images, or (n, d) float32 points.
@@ -79,6 +91,46 @@ class Run:
         latent = Latent(cfg.network.latent_dim, cfg.network.latent)
         latents = latent.numbered(0, n, seed=seed, purpose="sample", truncation=truncation)
         return generate(self.generator(), latents)
+
+    def evaluate(
+        self, overrides: Sequence[str] = (), *, metrics: Sequence[str] | None = None,
+        device: torch.device | str | None = None, averaged: bool = True,
+        config_dir: Sequence[Path | str] | None = None,
+    ) -> Result:  # fmt: skip
+        """Measure the generator as `ganlab evaluate` does, by default as the run itself does while it trains.
+
+        Args:
+            overrides: ``evaluation=inception``, ``evaluation.n_fake=5000``, ``evaluation.weights=FILE``, and where
+                the data lie now, ``data.root=PATH``.
+            metrics: names of those to keep, ``fid`` for ``fid_digits`` will do; None: all.
+            device: to generate and to measure on; None: a GPU if there is one.
+            averaged: measure the moving average of the weights, not those of the last step.
+            config_dir: folders with YAML of the user's own.
+
+        Returns:
+            The metrics; the evaluation's protocol with ``weights_averaged``, ``images`` seen in training, and
+            ``checkpoint_sha256``.
+
+        Raises:
+            GanlabError: no checkpoint yet, an unknown metric, missing weights or data, or parts that do not fit.
+        """
+        path = self.checkpoint
+        cfg = config.with_evaluation(self.config, overrides, config_dir)
+        source = config.instantiate(cfg.data, "data")
+        evaluation: Evaluation = config.instantiate(
+            cfg.evaluation, "evaluation", data=source, cache=cache_folder()
+        )
+        checkpoint, device = load_checkpoint(path), usable_device(device)
+        generator = self._generator(path, checkpoint, cfg, source, averaged=averaged).to(device)
+        latent = Latent(cfg.network.latent_dim, cfg.network.latent)
+        sample = evaluation_samples(generator, latent, seed=evaluation.seed, device=device)
+        result = measure(evaluation, sample, metrics=metrics, device=device)
+        of_checkpoint = {
+            "weights_averaged": averaged,
+            "images": checkpoint["ganlab"]["clock"]["images"],
+            "checkpoint_sha256": file_sha256(path),
+        }
+        return Result(result.metrics, {**result.protocol, **of_checkpoint})
 
 
 def load(path: Path | str) -> Run:

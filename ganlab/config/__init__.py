@@ -8,6 +8,7 @@ from ganlab.config.build import instantiate, validate
 from ganlab.config.compose import compose
 from ganlab.config.files import difference, load, to_dict, to_yaml
 from ganlab.config.groups import choices, description
+from ganlab.config.rechoose import with_evaluation
 from ganlab.config.schema import Config
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "to_dict",
     "to_yaml",
     "validate",
+    "with_evaluation",
 ]

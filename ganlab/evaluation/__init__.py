@@ -1,9 +1,10 @@
 """Measuring samples: functions that make them go in, numbers with their protocol come out."""
 
+from ganlab.evaluation.folders import evaluate_folders
 from ganlab.evaluation.images import ImageEvaluation
 from ganlab.evaluation.mixtures import MixtureEvaluation
 from ganlab.evaluation.quality_gate import GateResult, gate
-from ganlab.evaluation.result import Evaluation, NoEvaluation, Result, Sampler
+from ganlab.evaluation.result import Evaluation, NoEvaluation, Result, Sampler, measure, usable_device
 
 __all__ = [
     "Evaluation",
@@ -13,5 +14,8 @@ __all__ = [
     "NoEvaluation",
     "Result",
     "Sampler",
+    "evaluate_folders",
     "gate",
+    "measure",
+    "usable_device",
 ]

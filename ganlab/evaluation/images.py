@@ -83,6 +83,15 @@ class ImageEvaluation(Evaluation):
         }
         self._reference: Reference | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        scores = (f"is{self.suffix}", f"is_std{self.suffix}") if self._extractor.logits_layer else ()
+        own_classes = self.name == self.data.name and self.data.classes
+        shares = ("certain_share", "min_class_share") if scores and own_classes else ()
+        copies = ("memorisation",) if self._held_out else ()
+        near = (f"density_{self.name}", f"coverage_{self.name}")
+        return (f"fid{self.suffix}", *scores, *shares, *near, *copies)
+
     def __call__(self, sample: Sampler, *, device: torch.device | str = "cpu") -> Result:
         from ganlab.evaluation.reference import get_reference
 

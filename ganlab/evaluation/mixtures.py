@@ -39,6 +39,10 @@ class MixtureEvaluation(Evaluation):
         self.data, self.n_fake, self.batch_size, self.seed = data, n_fake, batch_size, seed
         self.directions = {"modes": "max", "high_quality": "max", "reverse_kl": "min"}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.directions)
+
     def __call__(self, sample: Sampler, *, device: torch.device | str = "cpu") -> Result:
         points = []
         for start in range(0, self.n_fake, self.batch_size):
