@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from ganlab import config, training
+from ganlab.images import save_folder
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
@@ -45,3 +49,30 @@ def test_a_notebook_is_kept_without_its_outputs(notebook: Path) -> None:
     code = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
     assert code
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "size"), [("fashion_mnist", 1, 32), ("cifar10", 3, 32), ("folder_64", 3, 64)]
+)
+def test_an_experiment_says_what_to_expect_and_plays(
+    name: str, channels: int, size: int, tmp_path: Path
+) -> None:
+    text = (ROOT / "configs" / "experiment" / f"{name}.yaml").read_text()
+    for word in (f"ganlab train experiment={name}", "What to expect:", "measured"):
+        assert word in text
+    cfg = config.compose([f"experiment={name}", f"data.root={tmp_path}"])
+    config.validate(cfg)
+    assert cfg.network.spectral_norm
+    assert cfg.evaluation.every < cfg.budget.images
+    # one step on made files, with a network that fits a test
+    folder = tmp_path / "files"
+    save_folder(np.random.default_rng(0).integers(0, 256, (70, channels, size, size), dtype=np.uint8), folder)
+    data = {
+        "_target_": "ganlab.data.ImageFolder",
+        "root": str(folder),
+        "resolution": size,
+        "channels": channels,
+    }
+    small = ["network.generator.width=4", "network.discriminator.width=4", "data.batch_size=4"]
+    words = [f"experiment={name}", *small, f"data={json.dumps(data)}", f"data.cache={tmp_path / 'cache'}"]
+    assert f"samples of {channels}x{size}x{size}" in training.dry_run(config.compose(words))
