@@ -120,7 +120,8 @@ class Run:
         evaluation: Evaluation = config.instantiate(
             cfg.evaluation, "evaluation", data=source, cache=cache_folder()
         )
-        checkpoint, device = load_checkpoint(path), usable_device(device)
+        checkpoint, sha256 = load_checkpoint(path), file_sha256(path)  # while it trains, old ones go
+        device = usable_device(device)
         generator = self._generator(path, checkpoint, cfg, source, averaged=averaged).to(device)
         latent = Latent(cfg.network.latent_dim, cfg.network.latent)
         sample = evaluation_samples(generator, latent, seed=evaluation.seed, device=device)
@@ -128,7 +129,7 @@ class Run:
         of_checkpoint = {
             "weights_averaged": averaged,
             "images": checkpoint["ganlab"]["clock"]["images"],
-            "checkpoint_sha256": file_sha256(path),
+            "checkpoint_sha256": sha256,
         }
         return Result(result.metrics, {**result.protocol, **of_checkpoint})
 
