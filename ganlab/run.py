@@ -58,8 +58,8 @@ class Run:
         prefix = "generator_ema."
         weights = {name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)}
         try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
+            network.to(next(iter(weights.values())).dtype).load_state_dict(weights)
+        except (RuntimeError, StopIteration) as error:
             raise CheckpointError(
                 f"the checkpoint {self.checkpoint} does not fit the generator in {self.folder.config}"
             ) from error

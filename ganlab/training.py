@@ -1,8 +1,10 @@
 """From a configuration to a trained run."""
 
+import itertools
 import logging
 import os
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,17 +14,16 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.pytorch.loggers import WandbLogger
 from omegaconf import DictConfig
 
 from ganlab import config
 from ganlab.callbacks import Checkpoints, Evaluate, MetricsLog, Progress, SampleGrids
-from ganlab.checkpoints import AtomicCheckpointIO
+from ganlab.checkpoints import AtomicCheckpointIO, verifies
 from ganlab.compatibility import check_compatibility
 from ganlab.data import DataSource
 from ganlab.data.module import TrainingData
 from ganlab.ema import EMA
-from ganlab.errors import ConfigError, GanlabError
+from ganlab.errors import CheckpointError, ConfigError, GanlabError
 from ganlab.evaluation import Evaluation
 from ganlab.figures import draw_curves
 from ganlab.game import Game
@@ -38,6 +39,8 @@ from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.schedule import Schedule
 from ganlab.tracking import wandb_logger
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ def build(cfg: DictConfig) -> Parts:
         seed=cfg.seed,
     )
     check_compatibility(gan, cfg)
+    if cfg.trainer.precision == "64-true":
+        gan.double()  # before Lightning does: it would load a checkpoint into float32 first
     data = TrainingData(
         source, batch_size=cfg.data.batch_size, game=game, budget=cfg.budget.images, seed=cfg.seed
     )
@@ -99,31 +104,47 @@ def train(cfg: DictConfig) -> Run:
         GanlabError: in one sentence; what was saved before is still there.
     """
     parts = build(cfg)
+    trainer = _lightning(cfg)
     folder, checkpoint = _open_folder(cfg)
-    images = int(checkpoint.stem) if checkpoint else 0
-    folder.rewind(images if checkpoint else -1)
+    images = int(checkpoint.stem) if checkpoint else -1
+    folder.rewind(images)
     if images < cfg.budget.images:
-        images = _fit(cfg, parts, folder, checkpoint)
-    finished = images >= cfg.budget.images
-    if finished:
-        draw_curves(folder.read_metrics(), folder.path / "curve.png")
-        save_animation(folder.sample_grids(), folder.path / "samples.gif")
-    folder.write_summary(state="finished" if finished else "preempted", images=images)
+        folder.create(config.to_yaml(cfg))
+        _fit(cfg, parts, trainer, folder, checkpoint)
+    else:
+        _conclude(folder, images, cfg.budget.images)
     return Run(folder)
 
 
-def _fit(cfg: DictConfig, parts: Parts, folder: RunFolder, checkpoint: Path | None) -> int:
-    """Train until the budget is spent or somebody asks to stop; returns the images seen."""
+def _fit(
+    cfg: DictConfig, parts: Parts, trainer: L.Trainer, folder: RunFolder, checkpoint: Path | None
+) -> None:
+    """Train until the budget is spent or somebody asks to stop."""
     folder.write_summary(state="running", reason=None)
-    try:
-        with Interruption() as interruption, wandb_logger(cfg, folder) as logger:
-            trainer = _trainer(cfg, parts, folder, interruption, logger)
+    with Interruption() as interruption, wandb_logger(cfg, folder) as logger:
+        trainer.loggers = [logger] if logger else []
+        trainer.callbacks += _callbacks(cfg, parts, folder, interruption)  # type: ignore[attr-defined]
+        try:
             trainer.fit(parts.gan, parts.data, ckpt_path=checkpoint, weights_only=True)
-    except BaseException as error:
-        reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
-        folder.write_summary(state="failed", reason=reason, images=parts.gan.clock.images)
-        raise
-    return parts.gan.clock.images
+        except BaseException as error:
+            seen = parts.gan.clock.images
+            if interruption.urgent:
+                folder.write_summary(state="preempted", reason="interrupted", images=seen)
+                raise KeyboardInterrupt from error  # Lightning has made a SystemExit of it
+            reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
+            with suppress(GanlabError):  # a full disk is perhaps what went wrong
+                folder.write_summary(state="failed", reason=reason, images=seen)
+            raise
+        _conclude(folder, parts.gan.clock.images, cfg.budget.images)
+
+
+def _conclude(folder: RunFolder, images: int, budget: int) -> None:
+    """The pictures of a finished run, then its state."""
+    finished = images >= budget
+    if finished:
+        draw_curves(folder.read_metrics(), folder.path / "curve.png")
+        save_animation(folder.sample_grids(), folder.path / "samples.gif")
+    folder.write_summary(state="finished" if finished else "preempted", reason=None, images=images)
 
 
 def dry_run(cfg: DictConfig) -> str:
@@ -133,8 +154,7 @@ def dry_run(cfg: DictConfig) -> str:
         parts.source, batch_size=cfg.data.batch_size, game=parts.gan.game, budget=1, seed=cfg.seed
     )
     parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
-    trainer = L.Trainer(**lightning_options(cfg), logger=False, callbacks=[])
-    trainer.fit(parts.gan, one_step)
+    _lightning(cfg).fit(parts.gan, one_step)
     means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
     samples = "x".join(map(str, parts.source.shape))
@@ -150,11 +170,12 @@ def dry_run(cfg: DictConfig) -> str:
 
 def _open_folder(cfg: DictConfig) -> tuple[RunFolder, Path | None]:
     """The folder of a run, and the checkpoint to go on from if there is one."""
+    root = Path(cfg.run.root).expanduser()
     if cfg.run.name is None:
-        cfg.run.name = _new_name(cfg)
-    folder = RunFolder(Path(cfg.run.root).expanduser() / cfg.run.name)
+        cfg.run.name = _new_name(cfg, root)
+        return RunFolder(root / cfg.run.name), None
+    folder = RunFolder(root / cfg.run.name)
     if not folder.exists:
-        folder.create(config.to_yaml(cfg))
         return folder, None
     if cfg.run.resume == "never":
         raise ConfigError(
@@ -166,43 +187,77 @@ def _open_folder(cfg: DictConfig) -> tuple[RunFolder, Path | None]:
             f"the run {folder.path} was made with other values of {', '.join(changed)};"
             " choose another run.name, or leave them as they were to resume"
         )
+    return folder, _newest_whole(folder)
+
+
+def _newest_whole(folder: RunFolder) -> Path | None:
+    """The newest checkpoint that is not damaged; None if there is no checkpoint at all."""
     checkpoints = folder.list_checkpoints()
-    folder.create(config.to_yaml(cfg))
-    return folder, checkpoints[-1] if checkpoints else None
+    for path in reversed(checkpoints):
+        if verifies(path):
+            return path
+        _log.warning("the checkpoint %s is corrupt; going back to the one before it", path)
+    if checkpoints:
+        raise CheckpointError(f"every checkpoint of {folder.path} is corrupt; remove them to start anew")
+    return None
 
 
-def _new_name(cfg: DictConfig) -> str:
+def _new_name(cfg: DictConfig, root: Path) -> str:
+    """A name that no run has, taken by making its folder."""
     data, objective = (cfg[key]["_target_"].rpartition(".")[2].lower() for key in ("data", "objective"))
-    return f"{data}-{objective}-{datetime.now():%Y%m%d-%H%M%S}"
+    base = f"{data}-{objective}-{datetime.now():%Y%m%d-%H%M%S}"
+    for name in itertools.chain([base], (f"{base}-{n}" for n in itertools.count(2))):
+        try:
+            (root / name).mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise GanlabError(f"cannot make the run folder {root / name}: {error.strerror}") from error
+        return name
+    raise AssertionError("unreachable: the names are endless")
 
 
-def _trainer(
-    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption, logger: WandbLogger | None
-) -> L.Trainer:
+def _callbacks(
+    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption
+) -> list[L.Callback]:
+    """In the order they act: a checkpoint covers all that was written before it."""
     budget, every = cfg.budget.images, cfg.evaluation.every
-    gan = parts.gan
     log = MetricsLog(folder, every=cfg.log.every, budget=budget)
-    callbacks: list[L.Callback] = [log]  # in the order they act: a checkpoint covers all written before it
-    callbacks.append(Evaluate(parts.evaluation, log, every=every, budget=budget))
-    latents = gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
-    callbacks.append(SampleGrids(latents, parts.source, folder, every=every, budget=budget))
-    callbacks.append(
-        Checkpoints(
-            folder, interruption, every=cfg.checkpoint.every or every, keep=cfg.checkpoint.keep, budget=budget
-        )
-    )
-    callbacks.append(Progress(log, every=cfg.log.every, lines_every=every, budget=budget))
-    return L.Trainer(**lightning_options(cfg), logger=logger or False, callbacks=callbacks)
+    latents = parts.gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
+    saved, keep = cfg.checkpoint.every or every, cfg.checkpoint.keep
+    return [
+        log,
+        Evaluate(parts.evaluation, log, every=every, budget=budget),
+        SampleGrids(latents, parts.source, folder, every=every, budget=budget),
+        Checkpoints(folder, interruption, every=saved, keep=keep, budget=budget),
+        Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
+    ]
+
+
+def _lightning(cfg: DictConfig) -> L.Trainer:
+    """A Trainer on the hardware that the configuration asks for; raises ConfigError if it is not there."""
+    chosen = f"trainer.accelerator={cfg.trainer.accelerator}, trainer.devices={cfg.trainer.devices}"
+    try:
+        trainer = L.Trainer(**lightning_options(cfg), logger=False)
+    except Exception as error:  # Lightning's own, RuntimeError, TypeError, ... according to what is missing
+        raise ConfigError(f"{chosen}: {str(error).splitlines()[0]}") from error
+    if trainer.world_size > 1:
+        raise ConfigError(f"{chosen}: training in several processes is not there yet; set trainer.devices=1")
+    return trainer
 
 
 def lightning_options(cfg: DictConfig) -> dict[str, Any]:
     """What every Trainer of ganlab is: it runs one endless epoch and leaves the rest to our callbacks."""
     _quieten_lightning()
     trainer = cfg.trainer
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False  # for exact resume
+    accelerator = trainer.accelerator
+    if accelerator == "auto":  # never Apple's GPU: it has no float64
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     plugins: list[Any] = [AtomicCheckpointIO()]
     precision: dict[str, Any] = {"precision": trainer.precision}
     if trainer.precision.endswith("-mixed"):
-        device = "cpu" if trainer.accelerator == "cpu" or not torch.cuda.is_available() else "cuda"
+        device = "cpu" if accelerator == "cpu" else "cuda"
         plugins.append(PlayerMixedPrecision(trainer.precision, device))
         precision = {}
     if SLURMEnvironment.detect():
@@ -210,7 +265,7 @@ def lightning_options(cfg: DictConfig) -> dict[str, Any]:
     elif "TORCHELASTIC_RUN_ID" not in os.environ:
         plugins.append(LightningEnvironment())
     return {
-        "accelerator": trainer.accelerator,
+        "accelerator": accelerator,
         "devices": trainer.devices,
         "num_nodes": trainer.num_nodes,
         "plugins": plugins,
