@@ -2,96 +2,29 @@
 
 import itertools
 import logging
-import os
-import warnings
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import lightning as L
-import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from omegaconf import DictConfig
 
 from ganlab import config
 from ganlab.callbacks import Checkpoints, Evaluate, MetricsLog, Progress, SampleGrids
-from ganlab.checkpoints import AtomicCheckpointIO, verifies
-from ganlab.compatibility import check_compatibility
-from ganlab.data import DataSource
+from ganlab.checkpoints import verifies
 from ganlab.data.module import TrainingData
-from ganlab.ema import EMA
 from ganlab.errors import CheckpointError, ConfigError, GanlabError
-from ganlab.evaluation import Evaluation
 from ganlab.figures import draw_curves
-from ganlab.game import Game
-from ganlab.gan import GAN
 from ganlab.images import save_animation
 from ganlab.interruption import Interruption
-from ganlab.latent import Latent
-from ganlab.networks.build import build_discriminator, build_generator
 from ganlab.networks.layers import count_parameters
-from ganlab.places import cache_folder
-from ganlab.precision import PlayerMixedPrecision
+from ganlab.parts import Parts, build
 from ganlab.run import Run
 from ganlab.runs import RunFolder
-from ganlab.schedule import Schedule
 from ganlab.tracking import wandb_logger
+from ganlab.trainer import make_trainer
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Everything a configuration describes, built and found to fit together."""
-
-    source: DataSource
-    gan: GAN
-    data: TrainingData
-    evaluation: Evaluation
-
-
-def build(cfg: DictConfig) -> Parts:
-    """Build the objects of a configuration; raises ConfigError where they cannot be built or do not fit."""
-    config.validate(cfg)
-    torch.manual_seed(cfg.seed)  # the initial weights
-    source = config.instantiate(cfg.data, "data")
-    game = _game(cfg)
-    gan = GAN(
-        generator=build_generator(cfg, source.shape),
-        discriminator=build_discriminator(cfg, source.shape),
-        objective=config.instantiate(cfg.objective, "objective"),
-        penalties={name: config.instantiate(node, f"penalty.{name}") for name, node in cfg.penalty.items()},
-        constraints=[config.instantiate(node, f"constraint.{name}") for name, node in cfg.constraint.items()],
-        optimizers=tuple(_optimizer_factory(cfg, player) for player in ("generator", "discriminator")),
-        latent=Latent(cfg.network.latent_dim, cfg.network.latent),
-        game=game,
-        schedule=Schedule(cfg.optimizer.schedule, cfg.budget.images, cfg.optimizer.final_lr),
-        ema=EMA(half_life=cfg.ema.half_life, rampup=cfg.ema.rampup),
-        seed=cfg.seed,
-    )
-    check_compatibility(gan, cfg)
-    if cfg.trainer.precision == "64-true":
-        gan.double()  # before Lightning does: it would load a checkpoint into float32 first
-    data = TrainingData(
-        source, batch_size=cfg.data.batch_size, game=game, budget=cfg.budget.images, seed=cfg.seed
-    )
-    evaluation = config.instantiate(cfg.evaluation, "evaluation", data=source, cache=cache_folder())
-    return Parts(source, gan, data, evaluation)
-
-
-def _game(cfg: DictConfig) -> Game:
-    try:
-        return Game(**cfg.game)
-    except ValueError as error:
-        raise ConfigError(f"game.{error}") from error
-
-
-def _optimizer_factory(cfg: DictConfig, player: str) -> Any:
-    key = f"optimizer.{player}"
-    return lambda parameters: config.instantiate(cfg.optimizer[player], key, params=parameters)
 
 
 def train(cfg: DictConfig) -> Run:
@@ -104,7 +37,7 @@ def train(cfg: DictConfig) -> Run:
         GanlabError: in one sentence; what was saved before is still there.
     """
     parts = build(cfg)
-    trainer = _lightning(cfg)
+    trainer = make_trainer(cfg)
     folder, checkpoint = _open_folder(cfg)
     images = int(checkpoint.stem) if checkpoint else -1
     folder.rewind(images)
@@ -154,7 +87,7 @@ def dry_run(cfg: DictConfig) -> str:
         parts.source, batch_size=cfg.data.batch_size, game=parts.gan.game, budget=1, seed=cfg.seed
     )
     parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
-    _lightning(cfg).fit(parts.gan, one_step)
+    make_trainer(cfg).fit(parts.gan, one_step)
     means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
     samples = "x".join(map(str, parts.source.shape))
@@ -232,54 +165,3 @@ def _callbacks(
         Checkpoints(folder, interruption, every=saved, keep=keep, budget=budget),
         Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
     ]
-
-
-def _lightning(cfg: DictConfig) -> L.Trainer:
-    """A Trainer on the hardware that the configuration asks for; raises ConfigError if it is not there."""
-    chosen = f"trainer.accelerator={cfg.trainer.accelerator}, trainer.devices={cfg.trainer.devices}"
-    try:
-        trainer = L.Trainer(**lightning_options(cfg), logger=False)
-    except Exception as error:  # Lightning's own, RuntimeError, TypeError, ... according to what is missing
-        raise ConfigError(f"{chosen}: {str(error).splitlines()[0]}") from error
-    if trainer.world_size > 1:
-        raise ConfigError(f"{chosen}: training in several processes is not there yet; set trainer.devices=1")
-    return trainer
-
-
-def lightning_options(cfg: DictConfig) -> dict[str, Any]:
-    """What every Trainer of ganlab is: it runs one endless epoch and leaves the rest to our callbacks."""
-    _quieten_lightning()
-    trainer = cfg.trainer
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False  # for exact resume
-    accelerator = trainer.accelerator
-    if accelerator == "auto":  # never Apple's GPU: it has no float64
-        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    plugins: list[Any] = [AtomicCheckpointIO()]
-    precision: dict[str, Any] = {"precision": trainer.precision}
-    if trainer.precision.endswith("-mixed"):
-        device = "cpu" if accelerator == "cpu" else "cuda"
-        plugins.append(PlayerMixedPrecision(trainer.precision, device))
-        precision = {}
-    if SLURMEnvironment.detect():
-        plugins.append(SLURMEnvironment(auto_requeue=False))
-    elif "TORCHELASTIC_RUN_ID" not in os.environ:
-        plugins.append(LightningEnvironment())
-    return {
-        "accelerator": accelerator,
-        "devices": trainer.devices,
-        "num_nodes": trainer.num_nodes,
-        "plugins": plugins,
-        "max_epochs": 1,
-        "enable_progress_bar": False,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-        "num_sanity_val_steps": 0,
-        "use_distributed_sampler": False,
-        **precision,
-    }
-
-
-def _quieten_lightning() -> None:
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"lightning\.")
