@@ -26,16 +26,18 @@ import lightning as L
 import torch
 from torch.nn.functional import softplus
 
-from ganlab import config, training
+from ganlab import config
 from ganlab.callbacks import MetricsLog
 from ganlab.data import to_float
+from ganlab.parts import Parts, build
 from ganlab.runs import RunFolder, git_commit
+from ganlab.trainer import lightning_options
 
 
 class PlainLoop:
     """What a careful person writes by hand, on copies of the same networks."""
 
-    def __init__(self, parts: training.Parts, cfg: Any, *, channels_last: bool) -> None:
+    def __init__(self, parts: Parts, cfg: Any, *, channels_last: bool) -> None:
         gan, self.batch_size = parts.gan, cfg.data.batch_size
         self.device = gan.device
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -134,12 +136,12 @@ def main() -> None:
     rounds = arguments.rounds + 1  # the first one warms up
     cfg.budget.images = rounds * arguments.steps * cfg.data.batch_size
     cfg.log.every = arguments.steps * cfg.data.batch_size
-    parts = training.build(cfg)
+    parts = build(cfg)
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(folder)
         run.create(config.to_yaml(cfg))
         log = MetricsLog(run, every=cfg.log.every, budget=cfg.budget.images)
-        options = training.lightning_options(cfg)
+        options = lightning_options(cfg)
         trainer = L.Trainer(**options, logger=False)
         parts.gan.to(trainer.strategy.root_device)
         plain = PlainLoop(parts, cfg, channels_last=arguments.channels_last)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganlab.data.mixtures import GaussianMixture
 from ganlab.data.source import DataSource
+from ganlab.errors import GanlabError
 from ganlab.images import save_grid
 
 
@@ -82,4 +83,8 @@ def _figure() -> tuple[Any, Any]:
 
 
 def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, dpi=100, metadata={"Software": None})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=100, metadata={"Software": None})
+    except OSError as error:
+        raise GanlabError(f"cannot write the picture {path}: {error.strerror or error}") from error

@@ -68,6 +68,7 @@ class GAN(L.LightningModule):
 
     def on_train_start(self) -> None:
         """Find once what every step needs: walking through modules costs more than some of their kernels."""
+        self.means.to(self.device)  # what a checkpoint brought
         self._frozen_discriminator = Frozen(self.discriminator)
         self._update_average = self.ema.follow(self.generator_ema, self.generator)
         self._weights_dtype = next(self.generator.parameters()).dtype

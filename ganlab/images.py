@@ -57,4 +57,7 @@ def save_animation(frames: Sequence[Path], path: Path, *, seconds: float = 6.0) 
     pictures = [Image.open(frame).convert("P") for frame in frames]
     each = max(40, int(1000 * seconds / len(pictures)))
     durations = [each] * (len(pictures) - 1) + [1000 + each]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    try:
+        pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    except OSError as error:
+        raise GanlabError(f"cannot write the animation {path}: {error.strerror or error}") from error

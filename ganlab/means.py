@@ -28,6 +28,10 @@ class RunningMeans:
         self._values = {}
         return means
 
+    def to(self, device: torch.device | str) -> None:
+        """Move what is collected to a device."""
+        self._values = {name: [v.to(device) for v in values] for name, values in self._values.items()}
+
     def state_dict(self) -> dict[str, Tensor]:
         return {name: torch.stack(values) for name, values in self._values.items()}
 

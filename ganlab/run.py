@@ -69,8 +69,8 @@ class Run:
         weights = {name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)}
         network = build_generator(cfg, source.shape)
         try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
+            network.to(next(iter(weights.values())).dtype).load_state_dict(weights)
+        except (RuntimeError, StopIteration) as error:
             raise CheckpointError(
                 f"the checkpoint {path} does not fit the generator in {self.folder.config}"
             ) from error

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ganlab.atomic import atomic_file
 from ganlab.errors import CheckpointError, GanlabError
 
 _REPORTED = (
@@ -29,16 +30,15 @@ _REPORTED = (
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is either whole or as it was before, whatever happens meanwhile."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file that is either whole or as it was before, whatever happens meanwhile.
+
+    Raises GanlabError if it cannot be written.
+    """
     try:
-        with temporary.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with atomic_file(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise GanlabError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 class RunFolder:
@@ -68,16 +68,22 @@ class RunFolder:
         raise GanlabError(f"{path} is not a run: there is no config.yaml beside an environment.json in it")
 
     def create(self, config: str) -> None:
-        """Make the folder and say in it what runs, from which commit, where."""
+        """Make the folder, or note that its run goes on: what runs, from which commit, where.
+
+        environment.json is a list with one entry for every time the run was started.
+        """
         try:
             for folder in (self.path, self.samples, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
-            write_atomically(self.config, config)
+                for left_by_a_kill in folder.glob(".*.part"):
+                    left_by_a_kill.unlink()
         except OSError as error:
             raise GanlabError(
                 f"cannot write the run folder {self.path}: {error.strerror or error}"
             ) from error
+        starts = [*_read_json(self.path / "environment.json", []), environment()]
+        write_atomically(self.path / "environment.json", json.dumps(starts, indent=2) + "\n")
+        write_atomically(self.config, config)
 
     @property
     def exists(self) -> bool:
@@ -122,10 +128,7 @@ class RunFolder:
         return sorted(self.samples.glob("[0-9]*.png"))
 
     def read_summary(self) -> dict[str, Any]:
-        try:
-            return json.loads((self.path / "summary.json").read_text())
-        except (OSError, ValueError):
-            return {}
+        return _read_json(self.path / "summary.json", {})
 
     def write_summary(self, **changes: Any) -> None:
         """Update summary.json: ``state`` is running, finished, preempted or failed."""
@@ -147,6 +150,13 @@ class RunFolder:
         if not checkpoints:
             raise CheckpointError(f"the run {self.path} has no checkpoint yet")
         return checkpoints[-1]
+
+
+def _read_json(path: Path, default: Any) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return default
 
 
 def environment() -> dict[str, Any]:

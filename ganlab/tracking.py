@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
@@ -35,30 +36,48 @@ def wandb_logger(cfg: DictConfig, folder: RunFolder) -> Iterator[WandbLogger | N
             _finish(logger, 0 if succeeded else 1)
 
 
+def tell_loggers(trainer: L.Trainer, method: str, *arguments: Any, **options: Any) -> None:
+    """Call a method of every logger; one that fails is heard of once and told nothing more."""
+    for logger in list(trainer.loggers):
+        try:
+            getattr(logger, method)(*arguments, **options)
+        except Exception as error:  # whatever is wrong with W&B, the training goes on
+            _log.warning("W&B is off from here on: %s", error)
+            trainer.loggers = [other for other in trainer.loggers if other is not logger]
+
+
 def _start(cfg: DictConfig, folder: RunFolder) -> WandbLogger | None:
     mode = cfg.wandb.mode
     if mode == "auto":
         mode = os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
-    if mode == "disabled":
-        return None
     os.environ.setdefault("WANDB_SILENT", "true")  # our own last words say where things are
+    for attempt in {"online": ("online", "offline"), "disabled": ()}.get(mode, (mode,)):
+        try:
+            logger = _logger(cfg, folder, attempt)
+            _define_clock(logger)
+        except Exception as error:
+            _log.warning("W&B cannot start %s: %s", attempt, error)
+        else:
+            return logger
+    return None
+
+
+def _logger(cfg: DictConfig, folder: RunFolder, mode: str) -> WandbLogger:
+    import wandb
+
     options: dict[str, Any] = {"mode": mode, "tags": list(cfg.run.tags), "notes": cfg.run.notes}
     options |= {"entity": cfg.wandb.entity, "group": cfg.wandb.group, "job_type": cfg.wandb.job_type}
     if "WANDB_SWEEP_ID" not in os.environ:  # a sweep's agent chooses the id
         options |= {"id": _run_id(folder.path / "wandb_id"), "resume": "allow"}
-    try:
-        logger = WandbLogger(
-            name=cfg.run.name,
-            project=cfg.wandb.project,
-            save_dir=folder.path,
-            config=config.to_dict(cfg),
-            **options,
-        )
-        logger._wandb_init.pop("anonymous", None)  # Lightning passes it always, and wandb warns of it always
-        _define_clock(logger)
-    except Exception as error:  # whatever is wrong with W&B, the training goes on
-        _log.warning("W&B is off for this run: %s", error)
-        return None
+    logger = WandbLogger(
+        name=cfg.run.name,
+        project=cfg.wandb.project,
+        save_dir=folder.path,
+        config=config.to_dict(cfg),
+        settings=wandb.Settings(init_timeout=30),
+        **options,
+    )
+    logger._wandb_init.pop("anonymous", None)  # Lightning passes it always, and wandb warns of it always
     return logger
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks import harness, objectives, pacgan
-from ganlab import config, training
+from ganlab import config
+from ganlab.parts import build
 
 PAGE = Path(harness.ROOT / "docs" / "objectives.md")
 
@@ -90,7 +91,7 @@ def test_pacgans_protocol() -> None:
             job for job in pacgan.jobs(epochs=400, seeds=1, packs=[packing]) if job.row["data"] == data
         )
         cfg = config.compose([*job.words, "wandb.mode=disabled"])
-        gan = training.build(cfg).gan
+        gan = build(cfg).gan
         assert cfg.budget.images == 400_000 * 100 * packing
         assert (cfg.data.batch_size, cfg.game.order, cfg.ema.half_life) == (100, "simultaneous", 0)
         assert (cfg.optimizer.generator.lr, cfg.optimizer.generator.betas[0]) == (1e-4, 0.8)

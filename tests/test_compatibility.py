@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from omegaconf import DictConfig
 
-from ganlab import training
 from ganlab.errors import ConfigError
+from ganlab.parts import build
 
 Compose = Callable[..., DictConfig]
 
@@ -45,7 +45,7 @@ def test_refused_in_one_sentence(tiny: Compose, words: list[str], parts: list[st
 
     cfg = config.compose(["evaluation=none", "wandb.mode=disabled", *words])
     with pytest.raises(ConfigError) as caught:
-        training.build(cfg)
+        build(cfg)
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert [part for part in parts if part not in sentence] == [], sentence
@@ -68,4 +68,4 @@ def test_refused_in_one_sentence(tiny: Compose, words: list[str], parts: list[st
 def test_meaningful_combinations_are_not(words: list[str]) -> None:
     from ganlab import config
 
-    training.build(config.compose(["evaluation=none", "wandb.mode=disabled", *words]))
+    build(config.compose(["evaluation=none", "wandb.mode=disabled", *words]))

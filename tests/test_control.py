@@ -13,7 +13,6 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 import ganlab
-from ganlab import training
 from ganlab.ema import EMA
 from ganlab.game import Clock, Game
 from ganlab.gan import GAN
@@ -27,8 +26,10 @@ from ganlab.objectives import (
     Scores,
     Wasserstein,
 )
+from ganlab.parts import build
 from ganlab.schedule import LearningRates, Schedule
 from ganlab.theory.dirac import ORDERS, DiracGAN
+from ganlab.trainer import lightning_options
 from tests.test_training import assert_same_run
 
 Compose = Callable[..., DictConfig]
@@ -75,7 +76,7 @@ def test_the_training_step_plays_the_dirac_gan(objective: Objective, order: Any)
         def on_train_batch_end(self, *arguments: Any) -> None:
             path.append((gan.generator.theta.item(), gan.discriminator.psi.item()))
 
-    options = training.lightning_options(ganlab.compose(["trainer=cpu", "trainer.precision=64-true"]))
+    options = lightning_options(ganlab.compose(["trainer=cpu", "trainer.precision=64-true"]))
     data = torch.zeros(steps, 1, 1, 1, dtype=torch.float64)  # one micro-batch of one sample, at 0
     loader = torch.utils.data.DataLoader(data, batch_size=None)
     L.Trainer(**options, logger=False, callbacks=[Record()]).fit(gan, loader)
@@ -86,10 +87,8 @@ def test_the_training_step_plays_the_dirac_gan(objective: Objective, order: Any)
 
 
 def fit(cfg: DictConfig, *callbacks: L.Callback) -> GAN:
-    parts = training.build(cfg)
-    L.Trainer(**training.lightning_options(cfg), logger=False, callbacks=list(callbacks)).fit(
-        parts.gan, parts.data
-    )
+    parts = build(cfg)
+    L.Trainer(**lightning_options(cfg), logger=False, callbacks=list(callbacks)).fit(parts.gan, parts.data)
     return parts.gan
 
 
@@ -97,7 +96,7 @@ def test_began_balances_over_micro_batches(tiny: Compose) -> None:
     """k after one iteration from all micro-batches of G's step, and M, in closed form from what D said."""
     said: dict[str, list[Tensor]] = {"d": [], "g": []}
     cfg = tiny("objective=began", "objective.lambda_k=0.5", "game.accumulate=3", "budget.images=24")
-    parts = training.build(cfg)
+    parts = build(cfg)
     objective = parts.gan.objective
     for name in said:
         loss = getattr(objective, f"{name}_loss")
@@ -107,7 +106,7 @@ def test_began_balances_over_micro_batches(tiny: Compose) -> None:
             return loss(match)
 
         setattr(objective, f"{name}_loss", listen)
-    L.Trainer(**training.lightning_options(cfg), logger=False).fit(parts.gan, parts.data)
+    L.Trainer(**lightning_options(cfg), logger=False).fit(parts.gan, parts.data)
     real, fake = (torch.cat(said[name]).mean().item() for name in ("d", "g"))
     assert len(said["g"]) == 3
     assert objective.k.item() == pytest.approx(0.5 * (0.5 * real - fake), rel=1e-5)
@@ -198,9 +197,9 @@ def test_the_members_of_packs_are_batches_of_their_own(tiny: Compose) -> None:
     """G's BatchNorm sees n latents at a time, m times; pack i is made of the latents m i to m i + m - 1."""
     words = ["game.packing=3", "data.batch_size=4", "budget.images=12", "penalty=[]"]
     seen: list[int] = []
-    parts = training.build(tiny(*words))
+    parts = build(tiny(*words))
     parts.gan.generator.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
-    L.Trainer(**training.lightning_options(tiny(*words)), logger=False).fit(parts.gan, parts.data)
+    L.Trainer(**lightning_options(tiny(*words)), logger=False).fit(parts.gan, parts.data)
     assert seen == [4] * 6  # three in D's step, three in G's
     gan = fit(tiny(*words, "network.generator.norm=none"))
     packs = gan._fakes(4, gan._draws("D", 0, 0))

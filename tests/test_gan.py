@@ -10,18 +10,19 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from ganlab import training
 from ganlab.ema import EMA
 from ganlab.gan import GAN
 from ganlab.means import RunningMeans
+from ganlab.parts import build
 from ganlab.schedule import Schedule
+from ganlab.trainer import lightning_options
 
 Compose = Callable[..., DictConfig]
 
 
 def play(cfg: DictConfig, *callbacks: L.Callback) -> GAN:
-    parts = training.build(cfg)
-    trainer = L.Trainer(**training.lightning_options(cfg), logger=False, callbacks=list(callbacks))
+    parts = build(cfg)
+    trainer = L.Trainer(**lightning_options(cfg), logger=False, callbacks=list(callbacks))
     trainer.fit(parts.gan, parts.data)
     return parts.gan
 
@@ -84,13 +85,13 @@ def test_lazy_penalty_counts_for_the_steps_it_is_not_made_at(tiny: Compose) -> N
             calls.append(gan.clock.iteration)
             return torch.tensor(1.5)
 
-    parts = training.build(tiny("game.n_critic=2", "budget.images=160"))
+    parts = build(tiny("game.n_critic=2", "budget.images=160"))
     gan = parts.gan
     gan.penalties = {"counted": Counted()}
     seen = []
     gan._backward = lambda loss, player: seen.append((player, loss))  # type: ignore[method-assign]
     gan._optimize = lambda player: None  # type: ignore[method-assign]
-    trainer = L.Trainer(**training.lightning_options(tiny()), logger=False)
+    trainer = L.Trainer(**lightning_options(tiny()), logger=False)
     trainer.fit(gan, parts.data)
     assert calls == [0, 2, 4, 6, 8]  # every 4th D step is every 2nd iteration of 2 D steps
     assert gan.means.peek()["penalty/counted"] == 1.5
@@ -113,7 +114,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(tiny: Compose) -> No
     """Without BatchNorm, 2 micro-batches of 4 give the D step of one batch of 8 on the same samples and latents."""
 
     def gradients(cfg: DictConfig, z: torch.Tensor) -> list[torch.Tensor]:
-        parts = training.build(cfg)
+        parts = build(cfg)
         gan = parts.gan
         chunks = iter(z.split(8 // cfg.game.accumulate))
         gan._fakes = lambda n, draws: gan.generator(next(chunks))  # type: ignore[method-assign]
@@ -129,7 +130,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(tiny: Compose) -> No
             chunks = iter(z.split(8 // cfg.game.accumulate))
 
         gan._optimize = optimize  # type: ignore[method-assign]
-        trainer = L.Trainer(**training.lightning_options(cfg), logger=False)
+        trainer = L.Trainer(**lightning_options(cfg), logger=False)
         trainer.fit(gan, parts.data)
         return taken
 
@@ -159,9 +160,9 @@ def test_every_objective_takes_a_step_in_every_precision(
         "game.n_critic=1",
         f"budget.images={images}",
     )
-    parts = training.build(cfg)
+    parts = build(cfg)
     before = copy.deepcopy(parts.gan.state_dict())
-    trainer = L.Trainer(**training.lightning_options(cfg), logger=False)
+    trainer = L.Trainer(**lightning_options(cfg), logger=False)
     trainer.fit(parts.gan, parts.data)
     means = parts.gan.means.pop()
     assert {"loss/d", "loss/g", "score/real", "score/fake"} <= means.keys()

@@ -17,6 +17,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["training"],
+    ["parts", "trainer"],
     ["run"],
     ["callbacks", "compatibility", "tracking"],
     ["gan"],

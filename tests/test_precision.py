@@ -7,9 +7,10 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from ganlab import training
 from ganlab.gan import DISCRIMINATOR, GAN, GENERATOR
+from ganlab.parts import build
 from ganlab.precision import PlayerMixedPrecision
+from ganlab.trainer import lightning_options
 
 Compose = Callable[..., DictConfig]
 
@@ -40,9 +41,9 @@ class Overflow(L.Callback):
 @pytest.mark.parametrize("player", [GENERATOR, DISCRIMINATOR])
 def test_an_overflow_skips_one_players_step_and_halves_its_scale_alone(tiny: Compose, player: int) -> None:
     cfg = tiny("trainer.precision=16-mixed", "budget.images=40", "game.accumulate=2", "data.batch_size=4")
-    parts = training.build(cfg)
+    parts = build(cfg)
     overflow = Overflow(player, iteration=2)
-    trainer = L.Trainer(**training.lightning_options(cfg), logger=False, callbacks=[overflow])
+    trainer = L.Trainer(**lightning_options(cfg), logger=False, callbacks=[overflow])
     trainer.fit(parts.gan, parts.data)
     assert isinstance(trainer.precision_plugin, PlayerMixedPrecision)
     halved, other = (256.0, 128.0), (256.0, 256.0)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ganlab import config
+from ganlab.parts import build
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -32,9 +33,8 @@ def ganlab(*words: str, folder: Path) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("settings", commands())
 def test_training_commands_compose_and_fit_together(settings: list[str]) -> None:
-    from ganlab import training
 
-    training.build(config.compose(settings))
+    build(config.compose(settings))
 
 
 def test_refusals_are_printed_as_shown(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from ganlab.gan import GAN
 from tests.conftest import TINY
 
 Compose = Callable[..., DictConfig]
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 
 
 def without_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -66,8 +68,8 @@ def test_a_run_folder_explains_itself(tiny: Compose) -> None:
         "summary.json",
     }  # fmt: skip
     assert run.config.data.batch_size == 8
-    environment = json.loads((run.path / "environment.json").read_text())
-    assert environment["versions"]["torch"] == torch.__version__
+    (start,) = json.loads((run.path / "environment.json").read_text())
+    assert start["versions"]["torch"] == torch.__version__
     assert [p.name for p in run.folder.sample_grids()] == [
         "0000000000.png",
         "0000000032.png",
@@ -109,6 +111,7 @@ CRASHES = [
     ("objective=wgan_gp", 2),  # before the first
     ("trainer.precision=16-mixed", 7),
     ("game.order=simultaneous", 6),
+    ("trainer.precision=64-true", 6),
 ]
 
 
@@ -151,7 +154,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_killed_process_goes_on_bit_for_bit(tiny: Compose, tmp_path: Path, number: signal.Signals) -> None:
     settings = ["budget.images=6400", "evaluation.every=800", "run.name=killed"]
     process = subprocess.Popen(
@@ -163,7 +166,8 @@ def test_a_killed_process_goes_on_bit_for_bit(tiny: Compose, tmp_path: Path, num
     printed, said = process.communicate(timeout=60)
     assert process.returncode != 0
     summary = json.loads((folder / "summary.json").read_text())
-    if number == signal.SIGINT:
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
         assert "Traceback" not in said
         assert f"to go on: ganlab train {folder}" in printed
         assert summary["state"] == "preempted"
@@ -257,6 +261,83 @@ def test_unusable_checkpoints_are_refused_in_a_sentence(tiny: Compose, tmp_path:
 def test_a_path_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GanlabError, match="is not a run"):
         ganlab.load(tmp_path)
+
+
+def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(
+    tiny: Compose, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = ganlab.train(tiny("run.name=whole", "budget.images=96"))
+    run = ganlab.train(tiny("run.name=torn"))
+    newest = run.folder.newest_checkpoint()
+    content = bytearray(newest.read_bytes())
+    for position in range(len(content) // 2, len(content) // 2 + 200):  # some of it is padding
+        content[position] ^= 1
+    newest.write_bytes(content)
+    resumed = ganlab.train(tiny("run.name=torn", "budget.images=96"))
+    assert "0000000064.ckpt is corrupt; going back to the one before it" in caplog.text
+    assert_same_run(whole.path, resumed.path)
+    for path in resumed.folder.list_checkpoints():
+        path.write_bytes(b"")
+    with pytest.raises(CheckpointError, match="every checkpoint of .* is corrupt"):
+        ganlab.train(tiny("run.name=torn", "budget.images=128"))
+
+
+def test_runs_without_a_name_never_share_a_folder(tiny: Compose) -> None:
+    runs = [ganlab.train(tiny("run.name=null", "budget.images=8", f"seed={seed}")) for seed in range(3)]
+    assert len({run.path for run in runs}) == 3
+
+
+def test_what_a_kill_left_is_tidied_and_every_start_is_kept(tiny: Compose) -> None:
+    run = ganlab.train(tiny("budget.images=32"))
+    (run.folder.checkpoints / ".host.1.abc.part").write_bytes(b"half")
+    longer = ganlab.train(tiny("budget.images=64"))
+    assert [p.name[0] for p in longer.folder.checkpoints.iterdir()] == ["0", "0"]
+    assert len(json.loads((run.path / "environment.json").read_text())) == 2
+    shorter = ganlab.train(tiny("budget.images=32"))
+    assert shorter.config.budget.images == 64  # nothing was left to do, so nothing was rewritten
+
+
+def test_a_generator_is_sampled_in_the_precision_it_was_trained_in(tiny: Compose) -> None:
+    run = ganlab.train(tiny("trainer.precision=64-true"))
+    assert next(run.generator().parameters()).dtype == torch.float64
+
+
+def test_training_outside_the_main_thread(tiny: Compose) -> None:
+    states = []
+    thread = threading.Thread(target=lambda: states.append(ganlab.train(tiny()).summary["state"]))
+    thread.start()
+    thread.join()
+    assert states == ["finished"]
+
+
+@pytest.mark.parametrize(
+    "setting", ["trainer.devices=2", "trainer.devices=[3]", pytest.param("trainer=gpu", marks=NO_GPU)]
+)
+def test_hardware_that_is_not_there_is_refused_before_anything_is_written(
+    tiny: Compose, setting: str
+) -> None:
+    cfg = tiny(setting)
+    with pytest.raises(ConfigError, match=r"^trainer\.accelerator=\w+, trainer\.devices=.*: ."):
+        ganlab.train(cfg)
+    assert not Path(cfg.run.root).exists()
+
+
+def test_a_failing_logger_is_dropped_and_the_run_goes_on(
+    tiny: Compose, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from lightning.pytorch.loggers import WandbLogger
+
+    calls = []
+
+    def broken(self: WandbLogger, *arguments: Any, **options: Any) -> None:
+        calls.append(options)
+        raise ConnectionResetError("the server is gone")
+
+    monkeypatch.setattr(WandbLogger, "log_metrics", broken)
+    run = ganlab.train(tiny("wandb.mode=offline"))
+    assert run.summary["state"] == "finished"
+    assert len(calls) == 1
+    assert caplog.text.count("W&B is off from here on: the server is gone") == 1
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint(tiny: Compose, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,9 @@
 from typing import Any
 
 import lightning as L
-import torch
 
 from ganlab.callbacks.clock import OnClock
-from ganlab.callbacks.metrics import check_finite
-from ganlab.errors import TrainingError
+from ganlab.callbacks.finite import check_gan
 from ganlab.interruption import Interruption
 from ganlab.runs import RunFolder
 
@@ -31,6 +29,7 @@ class Checkpoints(OnClock):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         self._pretrained = pl_module.clock.pretrained
+        self.interruption.listen()  # Lightning has taken SIGTERM over, to end a run without saving it
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -45,21 +44,8 @@ class Checkpoints(OnClock):
             trainer.should_stop = True
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
-        self._check_weights(gan)
+        check_gan(gan, self.folder)
         trainer.save_checkpoint(self.folder.checkpoint(gan.clock.images))
         if trainer.is_global_zero:
             for old in self.folder.list_checkpoints()[: -self.keep]:
                 old.unlink()
-
-    def _check_weights(self, gan: Any) -> None:
-        check_finite(gan.means.peek(), gan, self.folder)
-        for player, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
-            finite = torch.stack([p.isfinite().all() for p in network.parameters()]).all()
-            if not finite:
-                saved = self.folder.list_checkpoints()
-                good = (
-                    f"the last good checkpoint is {saved[-1]}" if saved else "no checkpoint was saved before"
-                )
-                raise TrainingError(
-                    f"a weight of the {player} is not finite at iteration {gan.clock.iteration}; {good}"
-                )

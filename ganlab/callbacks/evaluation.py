@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 
 from ganlab.callbacks.clock import OnClock
+from ganlab.callbacks.finite import check_gan
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.evaluation import Evaluation
 from ganlab.sampling import evaluation_samples
@@ -31,6 +32,7 @@ class Evaluate(OnClock):
             self.act(trainer, pl_module)
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
+        check_gan(gan, self.metrics.folder)
         started = time.perf_counter()
         evaluation = self.evaluation
         sample = evaluation_samples(gan.generator_ema, gan.latent, seed=evaluation.seed, device=gan.device)

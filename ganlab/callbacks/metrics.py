@@ -1,6 +1,5 @@
 """metrics.jsonl and the W&B run: one line for every so many images, means over the steps in between."""
 
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +7,9 @@ from typing import Any
 import lightning as L
 
 from ganlab.callbacks.clock import OnClock
-from ganlab.errors import TrainingError
+from ganlab.callbacks.finite import check_means
 from ganlab.runs import RunFolder
-
-_PLAYERS = {"loss/d": "the discriminator's loss", "loss/g": "the generator's loss"}
+from ganlab.tracking import tell_loggers
 
 
 class MetricsLog(OnClock):
@@ -36,8 +34,7 @@ class MetricsLog(OnClock):
             return
         stamp = {"images": gan.clock.images, "iteration": gan.clock.iteration}
         self.folder.append_metrics({**stamp, **values})
-        for logger in trainer.loggers:
-            logger.log_metrics({**stamp, **values}, step=gan.clock.images)
+        tell_loggers(trainer, "log_metrics", {**stamp, **values}, step=gan.clock.images)
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         super().on_train_batch_start(trainer, pl_module, batch, batch_idx)
@@ -53,16 +50,6 @@ class MetricsLog(OnClock):
         self._seconds += time.perf_counter() - self._entered
         self._images += pl_module.clock.images - self._before
         if due:
-            check_finite(means, pl_module, self.folder)
+            check_means(means, pl_module, self.folder)
             self.write(trainer, pl_module, {**means, "time/images_per_s": self._images / self._seconds})
             self._seconds, self._images = 0.0, 0
-
-
-def check_finite(means: Mapping[str, float], gan: Any, folder: RunFolder) -> None:
-    """Raise TrainingError if a mean is NaN or infinite, naming the player and the way back."""
-    for name, value in means.items():
-        if not math.isfinite(value):
-            what = _PLAYERS.get(name, name)
-            saved = folder.list_checkpoints()
-            good = f"the last good checkpoint is {saved[-1]}" if saved else "no checkpoint was saved before"
-            raise TrainingError(f"{what} became {value} by iteration {gan.clock.iteration}; {good}")

@@ -8,6 +8,7 @@ from torch import Tensor
 from ganlab.callbacks.clock import OnClock
 from ganlab.data.source import DataSource
 from ganlab.runs import RunFolder
+from ganlab.tracking import tell_loggers
 
 
 class SampleGrids(OnClock):
@@ -37,6 +38,4 @@ class SampleGrids(OnClock):
         samples = generate(gan.generator_ema, self.latents, device=gan.device)
         path = self.folder.sample_grid(gan.clock.images)
         draw_samples(samples, self.data, path)
-        for logger in trainer.loggers:
-            if hasattr(logger, "log_image"):
-                logger.log_image("samples", [str(path)], step=gan.clock.images)
+        tell_loggers(trainer, "log_image", "samples", [str(path)], step=gan.clock.images)

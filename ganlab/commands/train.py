@@ -1,6 +1,7 @@
 """``ganlab train``: a new run from settings, or more of an old one."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlab.commands import Command
@@ -76,6 +77,12 @@ def _resumed(arguments: argparse.Namespace) -> "DictConfig":
         raise ConfigError(
             f"{error}; did you mean {' or '.join(likely)}?" if likely else str(error)
         ) from error
+    newest = RunFolder(folder).list_checkpoints()[-1:]
+    if subject.endswith(".ckpt") and [Path(subject).absolute()] != newest:
+        raise ConfigError(
+            f"a run goes on from its newest checkpoint, and {subject} is not that;"
+            " move the newer ones away to go back to it"
+        )
     cfg = config.load(folder / "config.yaml", arguments.settings)
     cfg.run.root, cfg.run.name, cfg.run.resume = str(folder.parent), folder.name, "auto"
     return cfg

@@ -54,7 +54,8 @@ def difference(old: DictConfig, new: DictConfig) -> list[str]:
     return sorted(
         key
         for key in before.keys() | after.keys()
-        if before.get(key, absent) != after.get(key, absent) and key.split(".")[0] not in _MAY_CHANGE
+        if before.get(key, absent) != after.get(key, absent)
+        and (key == "trainer.precision" or key.split(".")[0] not in _MAY_CHANGE)
     )
 
 

@@ -134,7 +134,7 @@ class EmaConfig:
 class TrainerConfig:
     """What Lightning runs on; `devices` is a number, a list of indices, or auto for all there are."""
 
-    accelerator: str = key("auto", "auto", "cpu", "gpu", "cuda", "mps")
+    accelerator: str = key("auto", "auto", "cpu", "gpu", "cuda")
     devices: Any = 1
     num_nodes: int = key(1, least=1)
     precision: str = key("32-true", "32-true", "64-true", "bf16-mixed", "16-mixed")

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganlab.atomic import atomic_file
 from ganlab.data import TensorSet
 from ganlab.evaluation.extractors import Extractor
 from ganlab.evaluation.frechet import Moments, MomentSum, symmetric_root
 from ganlab.evaluation.neighbours import NEIGHBOURS, kth_neighbour, radii
-from ganlab.evaluation.weights_files import write_atomically
 
 NEIGHBOURS_AMONG = 10_000  # at most so many images take part in nearest-neighbour measures
 _FORMAT = 1  # to be raised when what is computed or stored changes
@@ -56,7 +56,8 @@ def get_reference(
     reference = _compute(extractor, real, held_out, batch_size=batch_size, device=device)
     state = {"key": key, **vars(reference), "moments": vars(reference.moments)}
     try:
-        write_atomically(path, lambda file: torch.save(state, file))
+        with atomic_file(path) as file:
+            torch.save(state, file)
     except OSError as error:
         _log.warning("the reference statistics are not kept: %s", error)
     return reference

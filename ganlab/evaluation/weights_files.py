@@ -1,9 +1,6 @@
 """Files of weights: the one that ships, the one that is downloaded once, and the hashes both must have."""
 
 import hashlib
-import os
-import tempfile
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +8,7 @@ from urllib.request import urlopen
 
 import torch.hub
 
+from ganlab.atomic import atomic_file
 from ganlab.errors import EvaluationError
 
 DIGITS = Path(__file__).parent / "weights" / "digits.pt"  # made by train_classifier.py
@@ -45,8 +43,8 @@ def inception_weights(cache: Path) -> Path:
             return _checked(path, INCEPTION_SHA256)
     path = cache / "weights" / name
     try:
-        with urlopen(INCEPTION_URL, timeout=30) as response:
-            write_atomically(path, lambda file: _download(response, file))
+        with urlopen(INCEPTION_URL, timeout=30) as response, atomic_file(path) as file:
+            _download(response, file)
     except (OSError, HTTPException) as error:
         raise EvaluationError(
             f"cannot fetch the weights of inception-v3-compat ({error}): run "
@@ -54,22 +52,6 @@ def inception_weights(cache: Path) -> Path:
             f"or set evaluation.weights to the path of {name}"
         ) from error
     return path
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary file, sync it, and rename it to `path`, which is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a shared cache from its other users
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _download(source: BinaryIO, target: BinaryIO) -> None:

@@ -47,10 +47,13 @@ def norm(name: str, channels: int, *, dims: int, momentum: float = 0.1) -> nn.Mo
             layer = nn.BatchNorm1d if dims == 1 else nn.BatchNorm2d
             return layer(channels, momentum=momentum)
         case "group":
-            return nn.GroupNorm(max(1, channels // 16), channels)
+            groups = next(g for g in range(max(1, channels // 16), 0, -1) if channels % g == 0)
+            return nn.GroupNorm(groups, channels)
         case "layer":
             return nn.GroupNorm(1, channels)
         case "instance":
+            if dims == 1:
+                raise ValueError("norm=instance has nothing to average over in a fully connected layer")
             return nn.GroupNorm(channels, channels)
     raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {name}")
 
@@ -91,8 +94,8 @@ class Frozen:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._parameters = list(module.parameters())
-        self._power_iterations = list(power_iterations(module))
+        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        self._power_iterations = [m for m in power_iterations(module) if m.training]
 
     def __enter__(self) -> None:
         self._switch(False)

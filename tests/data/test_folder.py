@@ -20,6 +20,7 @@ from ganlab.data import module as data_module
 from ganlab.data.module import TrainingData
 from ganlab.data.streaming import StreamingLoader
 from ganlab.errors import ConfigError, DataError
+from ganlab.parts import build
 
 
 def test_images_become_squares_and_subfolders_labels(pictures: Path, own_cache: Path) -> None:
@@ -169,7 +170,7 @@ def test_a_run_streams_a_folder_as_it_keeps_it_in_memory(
 def test_the_yaml_builds_and_its_mistakes_are_sentences(
     tiny: Callable[..., DictConfig], pictures: Path
 ) -> None:
-    parts = training.build(tiny(*OWN, f"data.root={pictures}", "data.channels=1"))
+    parts = build(tiny(*OWN, f"data.root={pictures}", "data.channels=1"))
     assert isinstance(parts.data, TrainingData)
     assert parts.source.shape == (1, 8, 8)
     for word, reason in (
@@ -177,4 +178,4 @@ def test_the_yaml_builds_and_its_mistakes_are_sentences(
         ("data.channels=2", "data.channels must be one of"),
     ):
         with pytest.raises(ConfigError, match=reason):
-            training.build(tiny(*OWN, word))
+            build(tiny(*OWN, word))

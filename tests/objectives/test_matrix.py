@@ -11,6 +11,8 @@ from omegaconf import DictConfig
 from ganlab import config, training
 from ganlab.config.settings import put
 from ganlab.gan import GAN
+from ganlab.parts import build
+from ganlab.trainer import lightning_options
 
 OBJECTIVES = list(config.choices()["objective"])
 PENALTIES = list(config.choices()["penalty"])
@@ -80,9 +82,9 @@ def with_penalties(cfg: DictConfig, names: list[str]) -> DictConfig:
 
 
 def check_step(objective: str, cfg: DictConfig) -> None:
-    parts = training.build(cfg)
+    parts = build(cfg)
     steps = Steps(parts.gan)
-    trainer = L.Trainer(**training.lightning_options(cfg), logger=False)
+    trainer = L.Trainer(**lightning_options(cfg), logger=False)
     trainer.fit(parts.gan, parts.data)
     metrics = parts.gan.pop_metrics()
     assert {"loss/d", "loss/g", "score/real", "score/fake"} <= metrics.keys()
