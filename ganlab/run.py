@@ -74,8 +74,7 @@ class Run:
             raise CheckpointError(
                 f"the checkpoint {path} does not fit the generator in {self.folder.config}"
             ) from error
-        doubled = any(w.dtype == torch.float64 for w in weights.values())  # trained with precision 64-true
-        return (network.double() if doubled else network).eval().requires_grad_(False)
+        return network.eval().requires_grad_(False)
 
     def sample(self, n: int, *, seed: int = 0, truncation: float | None = None) -> Tensor:
         """n samples of the averaged generator: (n, C, H, W) uint8 images, or (n, d) float32 points.
