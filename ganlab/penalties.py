@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ganlab.objectives import Match, Scores
+from ganlab.objectives.base import at_least_float32
 from ganlab.randomness import Draws
 
 CriticFunction = Callable[[Tensor], Scores]
@@ -193,3 +194,25 @@ class DraganUniform(NormPenalty):
 def _one_per_sample(x: Tensor, draws: Draws) -> Tensor:
     """U[0, 1) for every sample, shaped to multiply x (N, ...)."""
     return draws.uniform(len(x), *[1] * (x.dim() - 1), dtype=x.dtype)
+
+
+class Drift(Penalty):
+    """weight E_x D(x)^2 at real samples, which keeps D's values from drifting away (ProGAN, arXiv:1710.10196, A.1).
+
+    For objectives that a common shift of all values leaves as they are, or rewards.
+
+    Args:
+        weight: the paper's epsilon_drift, > 0.
+    """
+
+    per_sample = False
+
+    def __init__(self, *, weight: float = 0.001, interval: int = 1) -> None:
+        super().__init__(interval=interval)
+        if weight <= 0:
+            raise ValueError(f"weight must be positive, got {weight}")
+        self.weight = weight
+
+    def __call__(self, critic: CriticFunction, match: Match, draws: Draws) -> Tensor:
+        assert match.real is not None, "the D step scores real samples"
+        return self.weight * at_least_float32(match.real.value).square().mean()

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ganlab.objectives import Match, Scores
-from ganlab.penalties import R1, R2, Dragan, DraganUniform, GradientPenalty, OneCentred
+from ganlab.penalties import R1, R2, Dragan, DraganUniform, Drift, GradientPenalty, OneCentred
 from ganlab.randomness import Draws
 
 N, SHAPE = 5, (2, 3, 2)
@@ -164,3 +164,14 @@ def test_penalties_leave_autocast(match):
         inside = R1(gamma=1.0)(critic, single, draws())
     assert inside.dtype == torch.float32
     assert inside.item() == expected.item() == pytest.approx(layer.weight.square().sum().item() / 2)
+
+
+def test_drift_is_the_mean_square_of_real_scores():
+    value = torch.tensor([3.0, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    match = Match(torch.zeros(3, 1), torch.zeros(3, 1), Scores(value), Scores(torch.full((3,), 100.0)))
+    loss = Drift(weight=0.3)(lambda x: Scores(x[:, 0]), match, draws())
+    assert loss.item() == pytest.approx(0.3 * 14 / 3)
+    (gradient,) = torch.autograd.grad(loss, value)
+    assert gradient.tolist() == pytest.approx([0.6, -0.2, 0.4])
+    with pytest.raises(ValueError, match="weight must be positive, got 0"):
+        Drift(weight=0)
