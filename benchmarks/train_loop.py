@@ -6,8 +6,8 @@ Inside one process and one ``Trainer.fit``, stretches of both loops take turns, 
 round is the time of the plain stretch over the time of ganlab's beside it, so that a machine whose speed
 drifts does not tilt it.  ganlab's side is all that a run does between evaluations: Lightning, the callbacks,
 metrics.jsonl.  The maths of both: non-saturating loss, lazy R1, Adam, moving average of G.  The plain loop
-leaves its weights in PyTorch's default memory format, as plain loops do; with --channels-last it too has
-ganlab's, and the ratio is what Lightning and the callbacks cost.
+leaves memory format and Adam's implementation at PyTorch's defaults, as plain loops do; with --tuned it too
+has ganlab's (channels last, fused), and the ratio is what Lightning and the callbacks cost.
 """
 
 import argparse
@@ -37,16 +37,20 @@ from ganlab.trainer import lightning_options
 class PlainLoop:
     """What a careful person writes by hand, on copies of the same networks."""
 
-    def __init__(self, parts: Parts, cfg: Any, *, channels_last: bool) -> None:
+    def __init__(self, parts: Parts, cfg: Any, *, tuned: bool) -> None:
         gan, self.batch_size = parts.gan, cfg.data.batch_size
         self.device = gan.device
-        memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        memory_format = torch.channels_last if tuned else torch.contiguous_format
         self.generator = copy.deepcopy(gan.generator).to(memory_format=memory_format)
         self.discriminator = copy.deepcopy(gan.discriminator).to(memory_format=memory_format)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.gamma, self.interval = cfg.penalty.r1.gamma, cfg.penalty.r1.interval
         self.latent_dim, self.half_life = cfg.network.latent_dim, cfg.ema.half_life
-        options = {"lr": cfg.optimizer.generator.lr, "betas": tuple(cfg.optimizer.generator.betas)}
+        options = {
+            "lr": cfg.optimizer.generator.lr,
+            "betas": tuple(cfg.optimizer.generator.betas),
+            "fused": tuned or None,
+        }
         self.g_optimizer = torch.optim.Adam(self.generator.parameters(), **options)
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), **options)
         self.images = parts.source.split("train").x.to(self.device)
@@ -129,7 +133,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--steps", type=int, default=50, help="iterations in a stretch")
-    parser.add_argument("--channels-last", action="store_true", help="for the plain loop as well")
+    parser.add_argument("--tuned", action="store_true", help="tune the plain loop like ganlab's")
     parser.add_argument("settings", nargs="*", metavar="key=value")
     arguments = parser.parse_args()
     cfg = config.compose(["evaluation=none", "wandb.mode=disabled", *arguments.settings])
@@ -144,7 +148,7 @@ def main() -> None:
         options = lightning_options(cfg)
         trainer = L.Trainer(**options, logger=False)
         parts.gan.to(trainer.strategy.root_device)
-        plain = PlainLoop(parts, cfg, channels_last=arguments.channels_last)
+        plain = PlainLoop(parts, cfg, tuned=arguments.tuned)
         turns = TakeTurns(plain, arguments.steps)
         trainer.callbacks += [log, turns]
         trainer.fit(parts.gan, parts.data)
@@ -156,7 +160,7 @@ def main() -> None:
         json.dumps(
             {
                 "settings": arguments.settings,
-                "plain_memory_format": "channels_last" if arguments.channels_last else "default",
+                "plain_loop": "tuned" if arguments.tuned else "defaults",
                 "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.machine(),
                 "threads": torch.get_num_threads(),
                 "torch": torch.__version__,
