@@ -68,4 +68,7 @@ def test_refused_in_one_sentence(tiny: Compose, words: list[str], parts: list[st
 def test_meaningful_combinations_are_not(words: list[str]) -> None:
     from ganlab import config
 
-    build(config.compose(["evaluation=none", "wandb.mode=disabled", *words]))
+    cfg = config.compose(["evaluation=none", "wandb.mode=disabled", *words])
+    gan = build(cfg).gan
+    assert type(gan.objective).__name__ == cfg.objective["_target_"].rpartition(".")[2]
+    assert set(gan.penalties) == set(cfg.penalty)

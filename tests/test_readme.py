@@ -33,8 +33,10 @@ def ganlab(*words: str, folder: Path) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("settings", commands())
 def test_training_commands_compose_and_fit_together(settings: list[str]) -> None:
-
-    build(config.compose(settings))
+    cfg = config.compose(settings)
+    parts = build(cfg)
+    assert parts.data.batch_size == cfg.data.batch_size
+    assert type(parts.gan.objective).__name__ == cfg.objective["_target_"].rpartition(".")[2]
 
 
 def test_refusals_are_printed_as_shown(tmp_path: Path) -> None:

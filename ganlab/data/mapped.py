@@ -5,6 +5,7 @@ import math
 import os
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -96,9 +97,6 @@ class MappedSet(TensorSet):
             indices = range(start, min(start + 64, len(self)))
             file.read(indices, block[: len(indices)])
             digest.update(memoryview(block[: len(indices)].numpy()))  # type: ignore[arg-type]
-        try:
-            with atomic_file(kept) as output:
-                output.write(digest.hexdigest().encode())
-        except OSError:  # a cache that only others may write
-            pass
+        with suppress(OSError), atomic_file(kept) as output:  # a cache that only others may write
+            output.write(digest.hexdigest().encode())
         return digest.hexdigest()
