@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
-import ganlab  # noqa: F401  it lets lightning import beside a CPU-only torch
+import ganlab
 
 TINY = (
     "evaluation=none",
@@ -33,3 +33,21 @@ def tiny(tmp_path: Path) -> Callable[..., DictConfig]:
         return config.compose([*TINY, f"run.root={tmp_path / 'runs'}", *overrides])
 
     return compose
+
+
+def crash_after(steps: int, cfg: DictConfig) -> None:
+    """Train a new run until so many training steps are made; the next one raises OSError("the machine burns")."""
+    from ganlab.gan import GAN
+
+    real_step, made = GAN.training_step, []
+
+    def step(self: GAN, *arguments: object) -> None:
+        if len(made) == steps:
+            raise OSError("the machine burns")
+        made.append(self.clock.position)
+        real_step(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GAN, "training_step", step)
+        with pytest.raises(OSError, match="burns"):
+            ganlab.train(cfg)

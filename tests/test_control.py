@@ -30,6 +30,7 @@ from ganlab.parts import build
 from ganlab.schedule import LearningRates, Schedule
 from ganlab.theory.dirac import ORDERS, DiracGAN
 from ganlab.trainer import lightning_options
+from tests.conftest import crash_after
 from tests.test_training import assert_same_run
 
 Compose = Callable[..., DictConfig]
@@ -165,22 +166,10 @@ def test_began_sets_the_learning_rates_at_the_end_of_its_windows(tiny: Compose) 
     assert factors[-1] < 0.1
 
 
-def test_a_run_whose_rates_were_halved_goes_on_bit_for_bit(
-    tiny: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_whose_rates_were_halved_goes_on_bit_for_bit(tiny: Compose) -> None:
     settings = ["objective=began", "objective.patience=3", "log.every=8"]
     whole = ganlab.train(tiny(*settings, "run.name=whole"))
-    real_step = GAN.training_step
-
-    def crash(self: GAN, *arguments: Any) -> None:
-        if self.clock.iteration == 5:
-            raise OSError("the machine burns")
-        real_step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(GAN, "training_step", crash)
-        with pytest.raises(OSError, match="burns"):
-            ganlab.train(tiny(*settings, "run.name=broken"))
+    crash_after(5, tiny(*settings, "run.name=broken"))
     assert_same_run(whole.path, ganlab.train(tiny(*settings, "run.name=broken")).path)
 
 

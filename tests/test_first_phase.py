@@ -14,6 +14,7 @@ import ganlab
 from ganlab import training
 from ganlab.game import Clock
 from ganlab.gan import GAN
+from tests.conftest import crash_after
 from tests.test_control import fit
 from tests.test_training import assert_same_run
 
@@ -56,18 +57,7 @@ def test_a_run_that_crashed_goes_on_through_its_first_phase(
 ) -> None:
     settings = [*EBGAN, "evaluation=digits", "evaluation.n_fake=20", "evaluation.every=24", "log.every=8"]
     whole = ganlab.train(tiny(*settings, "run.name=whole"))
-    real_step, taken = GAN.training_step, []
-
-    def crash(self: GAN, *arguments: Any) -> None:
-        taken.append(self.clock.position)
-        if len(taken) == step + 1:
-            raise OSError("the machine burns")
-        real_step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(GAN, "training_step", crash)
-        with pytest.raises(OSError, match="burns"):
-            ganlab.train(tiny(*settings, "run.name=broken"))
+    crash_after(step, tiny(*settings, "run.name=broken"))
     resumed = ganlab.train(tiny(*settings, "run.name=broken"))
     assert_same_run(whole.path, resumed.path)
     at_start = [line for line in resumed.metrics if line["images"] == 0]

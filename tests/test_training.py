@@ -23,7 +23,7 @@ from ganlab import training
 from ganlab.checkpoints import load_checkpoint, verifies
 from ganlab.errors import CheckpointError, ConfigError, GanlabError, TrainingError
 from ganlab.gan import GAN
-from tests.conftest import TINY
+from tests.conftest import TINY, crash_after
 
 Compose = Callable[..., DictConfig]
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -116,22 +116,10 @@ CRASHES = [
 
 
 @pytest.mark.parametrize(("setting", "iteration"), CRASHES)
-def test_a_crashed_run_goes_on_bit_for_bit(
-    tiny: Compose, monkeypatch: pytest.MonkeyPatch, setting: str, iteration: int
-) -> None:
+def test_a_crashed_run_goes_on_bit_for_bit(tiny: Compose, setting: str, iteration: int) -> None:
     settings = [setting, "game.n_critic=1", "log.every=24", "optimizer.schedule=cosine"]
     whole = ganlab.train(tiny(*settings, "run.name=whole"))
-    real_step = GAN.training_step
-
-    def crash(self: GAN, *arguments: Any) -> None:
-        if self.clock.iteration == iteration:
-            raise OSError("the machine burns")
-        real_step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(GAN, "training_step", crash)
-        with pytest.raises(OSError, match="burns"):
-            ganlab.train(tiny(*settings, "run.name=broken"))
+    crash_after(iteration, tiny(*settings, "run.name=broken"))
     broken = ganlab.load(Path(whole.path.parent / "broken"))
     assert broken.summary["state"] == "failed"
     assert broken.summary["reason"] == "OSError: the machine burns"
