@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# Sourced by the batch scripts beside it: `launch WORDS...` runs `ganlab WORDS...`, one task for each device.
+#
+# GANLAB            the command, if it is not `ganlab` on the PATH or in .venv of the folder of submission
+# GANLAB_CONTAINER  an image to run it in: a .sif file through Apptainer, else what pyxis takes
+# GANLAB_MOUNTS     more folders for the container to see, commas between them (the folder of submission is seen)
+
+set -uo pipefail
+# Warnings and terminations are for the tasks, which save and stop; the shell outlives them to pass on how they ended.
+trap : USR1 TERM
+
+devices=${SLURM_NTASKS_PER_NODE:-1}
+if [ "${SLURM_GPUS_ON_NODE:-$devices}" != "$devices" ]; then
+    echo "ganlab: $SLURM_GPUS_ON_NODE GPUs but $devices tasks on a node; give sbatch --ntasks-per-node=$SLURM_GPUS_ON_NODE" >&2
+    exit 1
+fi
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}
+
+# Ranks meet at the first node: by its address, which works where node names are not resolved, and at a port
+# that is free now. Two jobs on one node start to look from different ones.
+first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+address=$(scontrol --oneliner show node "$first" | sed -n 's/.* NodeAddr=\([^ ]*\).*/\1/p')
+port=$((15000 + SLURM_JOB_ID % 10000))
+while (exec 3<> "/dev/tcp/$address/$port") 2> /dev/null; do port=$((port + 1)); done
+export MASTER_ADDR=${MASTER_ADDR:-$address} MASTER_PORT=${MASTER_PORT:-$port}
+
+ganlab=${GANLAB:-$(command -v ganlab || echo "$SLURM_SUBMIT_DIR/.venv/bin/ganlab")}
+in_srun=() before=()
+mounts=$SLURM_SUBMIT_DIR${GANLAB_MOUNTS:+,$GANLAB_MOUNTS}
+case ${GANLAB_CONTAINER:-} in
+    "") ;;
+    *.sif)
+        ganlab=${GANLAB:-ganlab}
+        before=(apptainer exec --nv --bind "$mounts" --pwd "$SLURM_SUBMIT_DIR" "$GANLAB_CONTAINER")
+        ;;
+    *)
+        ganlab=${GANLAB:-ganlab}
+        binds=$(sed 's/[^,:]*/&:&/g' <<< "$mounts")
+        in_srun=("--container-image=$GANLAB_CONTAINER" "--container-mounts=$binds" "--container-workdir=$SLURM_SUBMIT_DIR")
+        ;;
+esac
+
+# The whole allocation; `launch_one` is for what needs one process only.
+launch() {
+    srun --kill-on-bad-exit=1 --ntasks-per-node="$devices" --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
+        "${in_srun[@]}" "${before[@]}" "$ganlab" "$@"
+}
