@@ -103,9 +103,8 @@ def _dispatch(words: Sequence[str]) -> int:
         result = commands[words[0]].run(arguments)
     if arguments.json:
         print(json.dumps(result))
-    return (
-        130 if result.get("state") == "preempted" else 0
-    )  # a job that waits for the run must see it is not done
+    # A job that waits for the run must see that it is not done.
+    return {"preempted": 130, "broken": 1}.get(str(result.get("state")), 0)
 
 
 def _complain(text: str) -> None:

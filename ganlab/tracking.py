@@ -36,6 +36,14 @@ def wandb_logger(cfg: DictConfig, folder: RunFolder) -> Iterator[WandbLogger | N
             _finish(logger, 0 if succeeded else 1)
 
 
+def wandb_mode(cfg: DictConfig) -> str:
+    """What ``wandb.mode`` comes to here: online, offline, disabled, or what $WANDB_MODE says."""
+    mode: str = cfg.wandb.mode
+    if mode == "auto":
+        mode = os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+    return mode
+
+
 def tell_loggers(trainer: L.Trainer, method: str, *arguments: Any, **options: Any) -> None:
     """Call a method of every logger; one that fails is heard of once and told nothing more."""
     for logger in list(trainer.loggers):
@@ -47,9 +55,7 @@ def tell_loggers(trainer: L.Trainer, method: str, *arguments: Any, **options: An
 
 
 def _start(cfg: DictConfig, folder: RunFolder) -> WandbLogger | None:
-    mode = cfg.wandb.mode
-    if mode == "auto":
-        mode = os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+    mode = wandb_mode(cfg)
     os.environ.setdefault("WANDB_SILENT", "true")  # our own last words say where things are
     for attempt in {"online": ("online", "offline"), "disabled": ()}.get(mode, (mode,)):
         try:

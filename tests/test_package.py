@@ -16,7 +16,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
-    ["training"],
+    ["training", "doctor"],
     ["parts", "trainer"],
     ["run"],
     ["callbacks", "compatibility", "tracking"],

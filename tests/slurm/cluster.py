@@ -149,7 +149,9 @@ class Cluster:
 
     def _configure(self) -> None:
         host, (controller, *ports) = socket.gethostname(), free_ports(1 + len(NODES))
-        shape = f"CPUs={CPUS} Boards=1 SocketsPerBoard=1 CoresPerSocket={CPUS} ThreadsPerCore=1 RealMemory=512000"
+        shape = (
+            f"CPUs={CPUS} Boards=1 SocketsPerBoard=1 CoresPerSocket={CPUS} ThreadsPerCore=1 RealMemory=512000"
+        )
         shape += f" Gres=gpu:{_GPUS}"
         nodes = [
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} {shape} State=UNKNOWN"
@@ -157,7 +159,9 @@ class Cluster:
         ]
         values = {"host": host, "controller": controller, "user": getpass.getuser(), "folder": self.folder}
         self.conf.write_text(_SLURM_CONF.format(**values, nodes="\n".join(nodes)))
-        old = "22." in self.run("slurmd", "-V")  # gives up where no cgroup is mounted, unless told that it is v1
+        old = "22." in self.run(
+            "slurmd", "-V"
+        )  # gives up where no cgroup is mounted, unless told that it is v1
         (self.folder / "cgroup.conf").write_text(f"CgroupPlugin={'cgroup/v1' if old else 'disabled'}\n")
         for folder in ("state", *(f"spool.{node}" for node in NODES)):
             (self.folder / folder).mkdir()
@@ -170,7 +174,11 @@ class Cluster:
     def _spawn(self, name: str, words: list[str], **variables: str) -> None:
         with (self.folder / f"{name}.out").open("ab") as output:
             self._daemons[name] = subprocess.Popen(
-                words, env={**self.environment, **variables}, stdout=output, stderr=output, start_new_session=True
+                words,
+                env={**self.environment, **variables},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
 
