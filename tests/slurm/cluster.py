@@ -45,6 +45,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
+FirstJobId={first_job}
 ReturnToService=2
 KillWait=5
 SlurmdTimeout=10
@@ -68,11 +69,14 @@ class Cluster:
 
     Attributes:
         folder: configuration, state and logs.
+        work: where jobs are submitted from.
+
         environment: what a process needs to use this cluster and no other.
     """
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ganlab-slurm-"))
+        self.work = self.folder / "work"
         self.conf = self.folder / "slurm.conf"
         self.environment = environment(self.conf)
         self._daemons: dict[str, subprocess.Popen] = {}
@@ -133,7 +137,12 @@ class Cluster:
     def run(self, *words: str, check: bool = True, **variables: str) -> str:
         """What a SLURM command prints; raises RuntimeError with its complaint if it fails."""
         done = subprocess.run(
-            words, env={**self.environment, **variables}, capture_output=True, text=True, timeout=60
+            words,
+            env={**self.environment, **variables},
+            cwd=self.work,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         if check and done.returncode != 0:
             raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
@@ -148,6 +157,8 @@ class Cluster:
         return fields(self.run("scontrol", "--oneliner", "show", "job", job, check=False))
 
     def _configure(self) -> None:
+        for folder in ("state", "work", *(f"spool.{node}" for node in NODES)):
+            (self.folder / folder).mkdir()
         host, (controller, *ports) = socket.gethostname(), free_ports(1 + len(NODES))
         shape = (
             f"CPUs={CPUS} Boards=1 SocketsPerBoard=1 CoresPerSocket={CPUS} ThreadsPerCore=1 RealMemory=512000"
@@ -158,13 +169,13 @@ class Cluster:
             for node, port in zip(NODES, ports, strict=True)
         ]
         values = {"host": host, "controller": controller, "user": getpass.getuser(), "folder": self.folder}
+        # Two clusters on one host never give two jobs one number, from which slurm/launch.sh makes a port.
+        values["first_job"] = 100 * (controller - _PORTS.start) + 1
         self.conf.write_text(_SLURM_CONF.format(**values, nodes="\n".join(nodes)))
         old = "22." in self.run(
             "slurmd", "-V"
         )  # gives up where no cgroup is mounted, unless told that it is v1
         (self.folder / "cgroup.conf").write_text(f"CgroupPlugin={'cgroup/v1' if old else 'disabled'}\n")
-        for folder in ("state", *(f"spool.{node}" for node in NODES)):
-            (self.folder / folder).mkdir()
         gpus = [self.folder / f"gpu{i}" for i in range(_GPUS)]
         for gpu in gpus:
             gpu.symlink_to("/dev/null")

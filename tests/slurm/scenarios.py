@@ -1,0 +1,127 @@
+"""What happens to runs on a cluster: each function submits a job, does something to it, and says how it ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import TINY
+from tests.slurm.cluster import Cluster, wait_for
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "slurm"
+LONGEST_FIRST = (
+    "time_limit", "killed_node", "preempted", "requeued", "whole", "cancelled", "array", "mismatches",
+)  # fmt: skip
+PATIENCE = 240.0  # seconds for a job, on a machine that does other things as well
+OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY")
+# Two ranks: 200 iterations of 16 images, a line every 10 and a checkpoint every 50 of them.
+SETTINGS = [
+    *(word for word in TINY if not word.startswith(("run.name", "budget", "evaluation.every", "log.every"))),
+    f"--config-dir={ROOT / 'tests/slurm/configs'}", "objective=paced", "budget.images=3200",
+    "evaluation.every=800", "log.every=160",
+]  # fmt: skip
+TWO_NODES = ("--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", "--mem=1G", "--open-mode=append")
+ONE_NODE = ("--nodes=1", *TWO_NODES[1:])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that is over.
+
+    Attributes:
+        run: its run folder.
+        state: SLURM's word for how it ended.
+        restarts: how often SLURM has started it again.
+        output: what its tasks printed.
+    """
+
+    run: Path
+    state: str
+    restarts: int
+    output: str
+
+
+def train(cluster: Cluster, name: str, *options: str, pace: float = 0) -> str:
+    """Submit a run of the common settings; the job's id."""
+    output = f"--output={cluster.work / name}.out"
+    words = [*options, output, str(SCRIPTS / "train.sh"), f"run.name={name}", *SETTINGS]
+    return cluster.submit(*words, PACE=str(pace))
+
+
+def ended(cluster: Cluster, job: str, name: str) -> Ended:
+    """Wait for the end of a job."""
+    wait_for(lambda: cluster.job(job).get("JobState") in OVER, PATIENCE, f"the end of {name}")
+    shown, output = cluster.job(job), cluster.work / f"{name}.out"
+    said = output.read_text() if output.is_file() else ""
+    return Ended(cluster.work / "runs" / name, shown["JobState"], int(shown["Restarts"]), said)
+
+
+def wait_for_checkpoint(cluster: Cluster, name: str) -> None:
+    folder = cluster.work / "runs" / name / "checkpoints"
+    wait_for(lambda: any(folder.glob("[0-9]*.ckpt")), PATIENCE, f"a checkpoint of {name}")
+
+
+def whole(cluster: Cluster) -> Ended:
+    """A run on two nodes that nobody interrupts."""
+    return ended(cluster, train(cluster, "whole", *TWO_NODES), "whole")
+
+
+def time_limit(cluster: Cluster) -> Ended:
+    """One minute is too little for it; SLURM warns it in time."""
+    options = (*TWO_NODES, "--time=1", "--signal=USR1@10")
+    return ended(cluster, train(cluster, "time_limit", *options, pace=0.5), "time_limit")
+
+
+def requeued(cluster: Cluster) -> Ended:
+    """Somebody requeues it."""
+    job = train(cluster, "requeued", *TWO_NODES, pace=0.1)
+    wait_for_checkpoint(cluster, "requeued")
+    cluster.run("scontrol", "requeue", job)
+    return ended(cluster, job, "requeued")
+
+
+def preempted(cluster: Cluster) -> Ended:
+    """A job of a higher partition wants the GPUs of its first node."""
+    job = train(cluster, "preempted", "--nodes=2", "--cpus-per-task=1", "--mem=1G", pace=0.1)
+    wait_for_checkpoint(cluster, "preempted")
+    higher = ("--partition=high", "--nodelist=node1", "--gpus-per-node=2", "--output=/dev/null")
+    cluster.submit(*higher, "--wrap=sleep 1")
+    return ended(cluster, job, "preempted")
+
+
+def killed_node(cluster: Cluster) -> Ended:
+    """Its second node dies, and comes back when SLURM has noticed."""
+    job = train(cluster, "killed_node", *TWO_NODES, pace=0.1)
+    wait_for_checkpoint(cluster, "killed_node")
+    cluster.kill_node("node2")
+    wait_for(lambda: cluster.job(job)["JobState"] != "RUNNING", PATIENCE, "SLURM to notice a dead node")
+    cluster.start_node("node2")
+    return ended(cluster, job, "killed_node")
+
+
+def cancelled(cluster: Cluster) -> tuple[Ended, Ended]:
+    """scancel, and a job of its own that goes on with the run."""
+    job = train(cluster, "cancelled", *TWO_NODES, pace=0.1)
+    wait_for_checkpoint(cluster, "cancelled")
+    cluster.run("scancel", job)
+    first = ended(cluster, job, "cancelled")
+    options = (*TWO_NODES, f"--output={cluster.work / 'cancelled'}.out")
+    again = cluster.submit(*options, str(SCRIPTS / "train.sh"), "runs/cancelled")
+    return first, ended(cluster, again, "cancelled")
+
+
+def array(cluster: Cluster) -> dict[str, str]:
+    """Four objectives, a task each; states by the end of the job's name."""
+    lines = ["objective=hinge 'run.notes=two words'", "objective=wgan", "objective=began", "objective=rpgan"]
+    (cluster.work / "losses.txt").write_text("\n".join(lines) + "\n")
+    output = f"--output={cluster.work}/array-%a.out"
+    tiny = [word for word in TINY if not word.startswith("run.name")]
+    words = [*ONE_NODE, "--array=1-4", output, str(SCRIPTS / "train.sh"), "@losses.txt", *tiny]
+    job = cluster.submit(*words, "run.root=arrays")
+    states = [ended(cluster, f"{job}_{i}", f"array-{i}").state for i in range(1, 5)]
+    return {f"{job}_{i}": state for i, state in enumerate(states, 1)}
+
+
+def mismatches(cluster: Cluster) -> list[Ended]:
+    """Jobs whose tasks are not as many as their devices."""
+    devices = train(cluster, "devices", *TWO_NODES[:1], *TWO_NODES[1:])
+    return [ended(cluster, devices, "devices")]
