@@ -25,23 +25,32 @@ while (exec 3<> "/dev/tcp/$address/$port") 2> /dev/null; do port=$((port + 1)); 
 export MASTER_ADDR=${MASTER_ADDR:-$address} MASTER_PORT=${MASTER_PORT:-$port}
 
 ganlab=${GANLAB:-$(command -v ganlab || echo "$SLURM_SUBMIT_DIR/.venv/bin/ganlab")}
-in_srun=() before=()
-mounts=$SLURM_SUBMIT_DIR${GANLAB_MOUNTS:+,$GANLAB_MOUNTS}
-case ${GANLAB_CONTAINER:-} in
-    "") ;;
-    *.sif)
-        ganlab=${GANLAB:-ganlab}
-        before=(apptainer exec --nv --bind "$mounts" --pwd "$SLURM_SUBMIT_DIR" "$GANLAB_CONTAINER")
-        ;;
-    *)
-        ganlab=${GANLAB:-ganlab}
-        binds=$(sed 's/[^,:]*/&:&/g' <<< "$mounts")
-        in_srun=("--container-image=$GANLAB_CONTAINER" "--container-mounts=$binds" "--container-workdir=$SLURM_SUBMIT_DIR")
-        ;;
-esac
+container=()
+if [ -n "${GANLAB_CONTAINER:-}" ]; then
+    ganlab=${GANLAB:-ganlab}
+    # The image's own cache folder cannot be written on a cluster.
+    mounts=$SLURM_SUBMIT_DIR${GANLAB_CACHE:+,$GANLAB_CACHE}${GANLAB_MOUNTS:+,$GANLAB_MOUNTS}
+    export GANLAB_CACHE=${GANLAB_CACHE:-$SLURM_SUBMIT_DIR/.ganlab/cache}
+    mkdir -p "$GANLAB_CACHE"
+    case $GANLAB_CONTAINER in
+        *.sif)
+            container=(apptainer exec --nv --bind "$mounts" --pwd "$SLURM_SUBMIT_DIR"
+                --env "GANLAB_CACHE=$GANLAB_CACHE" "$GANLAB_CONTAINER")
+            ;;
+        *)  # pyxis: options of srun, so they stand last among those
+            container=("--container-image=$GANLAB_CONTAINER" "--container-workdir=$SLURM_SUBMIT_DIR"
+                "--container-mounts=$(sed 's/[^,]*/&:&/g' <<< "$mounts")" --container-env=GANLAB_CACHE)
+            ;;
+    esac
+fi
 
-# The whole allocation; `launch_one` is for what needs one process only.
+# ganlab asks SLURM itself to requeue the job, unless a container hides scontrol from it: then it ends with 75.
 launch() {
     srun --kill-on-bad-exit=1 --ntasks-per-node="$devices" --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
-        "${in_srun[@]}" "${before[@]}" "$ganlab" "$@"
+        "${container[@]}" "$ganlab" "$@"
+    local code=$?
+    if [ "$code" = 75 ]; then
+        scontrol requeue "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
+    fi
+    return "$code"
 }

@@ -26,4 +26,4 @@ for word in "$@"; do
     esac
 done
 
-launch train trainer.devices="$devices" trainer.num_nodes="$SLURM_JOB_NUM_NODES" "${words[@]}"
+launch train "${words[@]}"

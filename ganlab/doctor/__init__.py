@@ -30,7 +30,9 @@ def examine(cfg: DictConfig) -> Iterator[Finding]:
         except Exception as error:  # a doctor does not die of the patient's illness
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             name = check.__name__
-            yield Finding(name, "broken", reason[:300], "a check of ganlab's own has failed: report this line")
+            yield Finding(
+                name, "broken", reason[:300], "a check of ganlab's own has failed: report this line"
+            )
 
 
 def as_json(findings: list[Finding]) -> dict[str, Any]:

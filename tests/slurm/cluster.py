@@ -1,4 +1,4 @@
-"""A real SLURM cluster on this host: munge, one controller, two node daemons, no root needed once installed.
+"""A real SLURM cluster on this host: munge, one controller, a daemon for each node; needs no root once installed.
 
     python -m tests.slurm.cluster        # start one, print how to use it, stop it on Ctrl-C
 
@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel")
-NODES = ("node1", "node2")
 CPUS = 16  # a node, as SLURM sees it: more than there are, so that no job waits for another
 _PORTS = range(26_000, 32_000)  # above Lightning's 15000 to 24999, below what clients are given
 _SYSTEM = "/usr/sbin:/usr/local/sbin"
@@ -65,16 +64,18 @@ _MARK = "GANLAB_TEST_NODE"  # in the environment of a node's daemon and of what 
 
 
 class Cluster:
-    """Two nodes of one partition ``low``, which jobs of the partition ``high`` pre-empt.
+    """Nodes of one partition ``low``, which jobs of the partition ``high`` pre-empt.
 
     Attributes:
+        nodes: their names.
         folder: configuration, state and logs.
         work: where jobs are submitted from.
 
         environment: what a process needs to use this cluster and no other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, nodes: int = 2) -> None:
+        self.nodes = [f"node{i}" for i in range(1, nodes + 1)]
         self.folder = Path(tempfile.mkdtemp(prefix="ganlab-slurm-"))
         self.work = self.folder / "work"
         self.conf = self.folder / "slurm.conf"
@@ -82,7 +83,7 @@ class Cluster:
         self._daemons: dict[str, subprocess.Popen] = {}
 
     def start(self) -> "Cluster":
-        """Start all daemons and wait until both nodes take jobs; raises RuntimeError after half a minute."""
+        """Start all daemons and wait until all nodes take jobs; raises RuntimeError after half a minute."""
         self._configure()
         key, munge = self.folder / "munge.key", self.folder / "munge"
         key.write_bytes(secrets.token_bytes(128))
@@ -93,24 +94,21 @@ class Cluster:
         self._spawn("munge", ["munged", "--foreground", "--force", *options])
         wait_for(lambda: Path(f"{munge}.socket").exists(), 10, "munge's socket")
         self._spawn("slurmctld", ["slurmctld", "-D"])
-        for node in NODES:
-            self.start_node(node)
-        wait_for(lambda: all(map(self.node_is_ready, NODES)), 30, "the nodes")
+        for node in self.nodes:
+            self._spawn(node, ["slurmd", "-D", "-N", node], **{_MARK: node})
+        wait_for(lambda: all(map(self.node_is_ready, self.nodes)), 30, "the nodes")
         return self
 
     def stop(self) -> None:
         """End every job, then the daemons, then what they left."""
         if "slurmctld" in self._daemons:
             self.run("scancel", "--user", getpass.getuser(), check=False)
-        for name in ("slurmctld", *NODES, "munge"):
+        for name in ("slurmctld", *self.nodes, "munge"):
             if name in self._daemons:
                 end(self._daemons.pop(name))
         for pid in self.processes():
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def start_node(self, node: str) -> None:
-        self._spawn(node, ["slurmd", "-D", "-N", node], **{_MARK: node})
 
     def kill_node(self, node: str) -> None:
         """End a node as a power cut would: the daemon, every job step on it and the steps' processes."""
@@ -157,16 +155,16 @@ class Cluster:
         return fields(self.run("scontrol", "--oneliner", "show", "job", job, check=False))
 
     def _configure(self) -> None:
-        for folder in ("state", "work", *(f"spool.{node}" for node in NODES)):
+        for folder in ("state", "work", *(f"spool.{node}" for node in self.nodes)):
             (self.folder / folder).mkdir()
-        host, (controller, *ports) = socket.gethostname(), free_ports(1 + len(NODES))
+        host, (controller, *ports) = socket.gethostname(), free_ports(1 + len(self.nodes))
         shape = (
             f"CPUs={CPUS} Boards=1 SocketsPerBoard=1 CoresPerSocket={CPUS} ThreadsPerCore=1 RealMemory=512000"
         )
         shape += f" Gres=gpu:{_GPUS}"
         nodes = [
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} {shape} State=UNKNOWN"
-            for node, port in zip(NODES, ports, strict=True)
+            for node, port in zip(self.nodes, ports, strict=True)
         ]
         values = {"host": host, "controller": controller, "user": getpass.getuser(), "folder": self.folder}
         # Two clusters on one host never give two jobs one number, from which slurm/launch.sh makes a port.
@@ -179,7 +177,7 @@ class Cluster:
         gpus = [self.folder / f"gpu{i}" for i in range(_GPUS)]
         for gpu in gpus:
             gpu.symlink_to("/dev/null")
-        lines = [f"NodeName={node} Name=gpu File={gpu}\n" for node in NODES for gpu in gpus]
+        lines = [f"NodeName={node} Name=gpu File={gpu}\n" for node in self.nodes for gpu in gpus]
         (self.folder / "gres.conf").write_text("".join(lines))
 
     def _spawn(self, name: str, words: list[str], **variables: str) -> None:

@@ -15,8 +15,8 @@ from tests.slurm.cluster import Cluster, missing_programs
 ROOT = Path(__file__).parents[2]
 
 
-def start_cluster() -> Cluster:
-    cluster = Cluster()
+def start_cluster(*, nodes: int = 2) -> Cluster:
+    cluster = Cluster(nodes=nodes)
     paths = {"PATH": Path(sys.executable).parent, "PYTHONPATH": ROOT}
     for name, path in paths.items():
         cluster.environment[name] = f"{path}{os.pathsep}{cluster.environment.get(name, '')}"
@@ -37,7 +37,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def harsh_clusters(cluster: Cluster) -> Iterator[dict[str, Cluster]]:
     """One more for each scenario that is hard on the jobs of others."""
-    clusters = {name: start_cluster() for name in ("preempted", "killed_node")}
+    clusters = {"preempted": start_cluster(), "killed_node": start_cluster(nodes=3)}
     yield clusters
     for harsh in clusters.values():
         harsh.stop()

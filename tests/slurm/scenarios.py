@@ -1,15 +1,18 @@
 """What happens to runs on a cluster: each function submits a job, does something to it, and says how it ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import TINY
 from tests.slurm.cluster import Cluster, wait_for
+from tests.wandb_server import Received, Sweep, stand_in
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "slurm"
 LONGEST_FIRST = (
-    "time_limit", "killed_node", "preempted", "requeued", "whole", "cancelled", "array", "mismatches",
+    "time_limit", "killed_node", "preempted", "agent", "requeued", "whole", "cancelled", "array", "refused",
+    "doctor",
 )  # fmt: skip
 PATIENCE = 240.0  # seconds for a job, on a machine that does other things as well
 OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY")
@@ -40,10 +43,10 @@ class Ended:
     output: str
 
 
-def train(cluster: Cluster, name: str, *options: str, pace: float = 0) -> str:
-    """Submit a run of the common settings; the job's id."""
+def train(cluster: Cluster, name: str, *options: str, settings: Sequence[str] = (), pace: float = 0) -> str:
+    """Submit a run of the common settings and more; the job's id."""
     output = f"--output={cluster.work / name}.out"
-    words = [*options, output, str(SCRIPTS / "train.sh"), f"run.name={name}", *SETTINGS]
+    words = [*options, output, str(SCRIPTS / "train.sh"), f"run.name={name}", *SETTINGS, *settings]
     return cluster.submit(*words, PACE=str(pace))
 
 
@@ -89,12 +92,10 @@ def preempted(cluster: Cluster) -> Ended:
 
 
 def killed_node(cluster: Cluster) -> Ended:
-    """Its second node dies, and comes back when SLURM has noticed."""
+    """Its second node dies; there is a third."""
     job = train(cluster, "killed_node", *TWO_NODES, pace=0.1)
     wait_for_checkpoint(cluster, "killed_node")
     cluster.kill_node("node2")
-    wait_for(lambda: cluster.job(job)["JobState"] != "RUNNING", PATIENCE, "SLURM to notice a dead node")
-    cluster.start_node("node2")
     return ended(cluster, job, "killed_node")
 
 
@@ -121,7 +122,38 @@ def array(cluster: Cluster) -> dict[str, str]:
     return {f"{job}_{i}": state for i, state in enumerate(states, 1)}
 
 
-def mismatches(cluster: Cluster) -> list[Ended]:
+def refused(cluster: Cluster) -> dict[str, Ended]:
     """Jobs whose tasks are not as many as their devices."""
-    devices = train(cluster, "devices", *TWO_NODES[:1], *TWO_NODES[1:])
-    return [ended(cluster, devices, "devices")]
+    devices = train(cluster, "devices", *TWO_NODES, settings=["trainer.devices=3", "trainer.num_nodes=2"])
+    gpus = train(cluster, "gpus", "--gpus-per-node=2", *ONE_NODE[2:])
+    return {name: ended(cluster, job, name) for name, job in {"devices": devices, "gpus": gpus}.items()}
+
+
+def doctor(cluster: Cluster) -> Ended:
+    """``ganlab doctor`` in a task of a job with too few of them."""
+    words = ["--ntasks-per-node=2", "--gpus-per-node=2", "--mem=1G", "--requeue", "--time=7"]
+    ask = "srun --ntasks=1 ganlab doctor --json run.root=runs trainer.devices=4"
+    job = cluster.submit(
+        *words, f"--output={cluster.work / 'doctor'}.out", "--error=/dev/null", f"--wrap={ask}"
+    )
+    return ended(cluster, job, "doctor")
+
+
+def agent(cluster: Cluster) -> tuple[Ended, Sweep, dict[str, Received]]:
+    """A trial of a W&B sweep on two nodes, requeued in its middle; the sweep has more trials than this one."""
+    settings = [word for word in SETTINGS if not word.startswith("wandb.mode")]
+    command = ["${program}", "train", *settings, "run.name=trial", "${args_no_hyphens}"]
+    sweep = {
+        "program": "ganlab",
+        "method": "grid",
+        "command": command,
+        "parameters": {"seed": {"values": [0, 1]}},
+    }
+    with stand_in() as server:
+        server.sweeps["sweep0001"] = Sweep(sweep, [{"seed": 0}, {"seed": 1}])
+        words = [*TWO_NODES, "--array=5", f"--output={cluster.work / 'trial'}.out", str(SCRIPTS / "sweep.sh")]
+        job = cluster.submit(*words, "tester/ganlab/sweep0001", PACE="0.1", **server.environment()) + "_5"
+        wait_for_checkpoint(cluster, "trial")
+        cluster.run("scontrol", "requeue", job)
+        over = ended(cluster, job, "trial")
+        return over, server.sweeps["sweep0001"], server.runs

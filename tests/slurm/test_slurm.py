@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ganlab.checkpoints import load_checkpoint, verifies
+from ganlab.checkpoints import load_checkpoint
 from ganlab.runs import RunFolder
+from tests.slurm import scenarios
 from tests.slurm.cluster import Cluster
 from tests.test_training import assert_same_run
 
@@ -51,3 +52,48 @@ def test_an_array_runs_four_configurations(outcome: Outcome, cluster: Cluster) -
     objectives = [runs[task].path.name.split("-")[1] for task in states]
     assert objectives == ["hinge", "wasserstein", "began", "relativisticpaired"]
     assert {run.read_summary()["state"] for run in runs.values()} == {"finished"}
+
+
+def test_tasks_that_are_not_as_many_as_devices_are_refused(outcome: Outcome) -> None:
+    ended = outcome("refused")
+    for name, variable in {
+        "devices": "sbatch --ntasks-per-node=3 --nodes=2",
+        "gpus": "--ntasks-per-node=2",
+    }.items():
+        assert (ended[name].state, ended[name].restarts) == ("FAILED", 0)
+        (sentence,) = [line for line in ended[name].output.splitlines() if line.startswith("ganlab")]
+        assert variable in sentence
+        assert not ended[name].run.exists()
+
+
+def test_doctor_in_a_job(outcome: Outcome) -> None:
+    findings = {finding["name"]: finding for finding in json.loads(outcome("doctor").output)["findings"]}
+    assert "1 nodes, 1 tasks, 2 GPUs" in findings["slurm"]["found"]
+    assert findings["tasks"]["state"] == "broken"
+    assert findings["requeue"]["found"] == "allowed; time limit 00:07:00"
+
+
+def test_a_requeued_task_of_a_sweep_goes_on_with_its_trial(outcome: Outcome) -> None:
+    trial, sweep, runs = outcome("agent")
+    assert (trial.state, trial.restarts) == ("COMPLETED", 1), trial.output
+    assert list(sweep.claimed.values()) == [{"seed": 0}]
+    assert sweep.waiting == [{"seed": 1}]
+    assert list(runs) == list(sweep.claimed)  # one W&B run
+    assert trial.output.count("Agent received command: run") == 1
+    assert_same_run(outcome("whole").run, trial.run)
+
+
+def test_runs_are_measured_in_an_array(outcome: Outcome, cluster: Cluster) -> None:
+    runs = [outcome(name).run for name in ("whole", "requeued")]
+    words = [*scenarios.ONE_NODE, "--array=3-4", f"--output={cluster.work}/measured-%a.out"]
+    words += [str(scenarios.SCRIPTS / "evaluate.sh"), *map(str, runs), "evaluation=digits"]
+    job = cluster.submit(*words, "evaluation.n_fake=100", "--metrics", "fid")
+    said = []
+    for task, run in zip((3, 4), runs, strict=True):
+        measured = scenarios.ended(cluster, f"{job}_{task}", f"measured-{task}")
+        assert measured.state == "COMPLETED", measured.output
+        checkpoint, number = measured.output.splitlines()[:2]
+        assert Path(checkpoint).is_relative_to(run), measured.output
+        said.append(number.split())
+    assert said[0] == said[1]
+    assert said[0][0] == "fid_digits"
