@@ -21,5 +21,13 @@ class EvaluationError(GanlabError):
     """An evaluation that cannot be made: no weights, wrong weights, no samples."""
 
 
+class OtherRankError(GanlabError):
+    """Another rank of the same run has failed and has told the person why."""
+
+
 class TrainingError(GanlabError):
     """A training run that cannot go on: a non-finite loss, for example."""
+
+
+class RequeueError(GanlabError):
+    """A run that is saved and ought to be requeued, where only the batch script outside its container can ask."""
