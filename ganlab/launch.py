@@ -69,7 +69,9 @@ def requeue() -> None:
     """
     command = ["scontrol", "requeue", slurm_job_id()]
     if shutil.which(command[0]) is None:
-        raise RequeueError(f"saved; there is no scontrol here, so the batch script has to {' '.join(command)}")
+        raise RequeueError(
+            f"saved; there is no scontrol here, so the batch script has to {' '.join(command)}"
+        )
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -15,6 +15,7 @@ if [ "${SLURM_GPUS_ON_NODE:-$devices}" != "$devices" ]; then
     exit 1
 fi
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-${SLURM_CPUS_PER_TASK:-1}}
+export PYTHONUNBUFFERED=1  # what a killed task has said is in the job's output
 
 # Ranks meet at the first node: by its address, which works where node names are not resolved, and at a port
 # that is free now. Two jobs on one node start to look from different ones.

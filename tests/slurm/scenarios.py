@@ -1,5 +1,6 @@
 """What happens to runs on a cluster: each function submits a job, does something to it, and says how it ended."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,18 @@ class Ended:
     output: str
 
 
-def train(cluster: Cluster, name: str, *options: str, settings: Sequence[str] = (), pace: float = 0) -> str:
+def train(
+    cluster: Cluster,
+    name: str,
+    *options: str,
+    settings: Sequence[str] = (),
+    pace: float = 0,
+    **variables: str,
+) -> str:
     """Submit a run of the common settings and more; the job's id."""
     output = f"--output={cluster.work / name}.out"
     words = [*options, output, str(SCRIPTS / "train.sh"), f"run.name={name}", *SETTINGS, *settings]
-    return cluster.submit(*words, PACE=str(pace))
+    return cluster.submit(*words, PACE=str(pace), **variables)
 
 
 def ended(cluster: Cluster, job: str, name: str) -> Ended:
@@ -69,8 +77,8 @@ def whole(cluster: Cluster) -> Ended:
 
 
 def time_limit(cluster: Cluster) -> Ended:
-    """One minute is too little for it; SLURM warns it in time."""
-    options = (*TWO_NODES, "--time=1", "--signal=USR1@10")
+    """Two minutes are too little for it; SLURM warns it after half a minute to a minute, as it gets round to it."""
+    options = (*TWO_NODES, "--time=2", "--signal=USR1@60")
     return ended(cluster, train(cluster, "time_limit", *options, pace=0.5), "time_limit")
 
 
@@ -83,8 +91,12 @@ def requeued(cluster: Cluster) -> Ended:
 
 
 def preempted(cluster: Cluster) -> Ended:
-    """A job of a higher partition wants the GPUs of its first node."""
-    job = train(cluster, "preempted", "--nodes=2", "--cpus-per-task=1", "--mem=1G", pace=0.1)
+    """A job of a higher partition wants the GPUs of its first node; its tasks see no scontrol, as in a container."""
+    inside = cluster.work / "inside"
+    inside.write_text(f'#!/bin/bash\nPATH=/none exec {Path(sys.executable).parent}/ganlab "$@"\n')
+    inside.chmod(0o755)
+    options = ("--nodes=2", "--cpus-per-task=1", "--mem=1G")
+    job = train(cluster, "preempted", *options, pace=0.1, GANLAB=str(inside))
     wait_for_checkpoint(cluster, "preempted")
     higher = ("--partition=high", "--nodelist=node1", "--gpus-per-node=2", "--output=/dev/null")
     cluster.submit(*higher, "--wrap=sleep 1")
