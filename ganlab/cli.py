@@ -4,6 +4,7 @@ Words with ``=`` are settings, the first other word is the subject (a run, a che
 """
 
 import argparse
+import atexit
 import contextlib
 import json
 import os
@@ -18,7 +19,7 @@ from typing import NoReturn
 from ganlab import launch
 from ganlab.commands import Command, UsageError, available
 from ganlab.errors import ConfigError, GanlabError, OtherRankError, RequeueError
-from ganlab.interruption import expect_requeue
+from ganlab.interruption import expect_no_requeue, expect_requeue
 
 
 class _Parser(argparse.ArgumentParser):
@@ -129,11 +130,12 @@ def _reader_has_left() -> bool:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    1 is an error, 2 wrong usage, 130 Ctrl-C; 75 a run that is saved and asks its batch script for a requeue.
+    1 is an error, 2 wrong usage, 130 Ctrl-C; `RequeueError.exit_code` asks the batch script for a requeue.
     """
     words = sys.argv[1:] if words is None else list(words)
     if launch.launcher() == "slurm":
         expect_requeue()
+        atexit.register(expect_no_requeue)
     try:
         code = _dispatch(words)
         sys.stdout.flush()
@@ -144,8 +146,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except OtherRankError:
         return 1
     except RequeueError as error:
-        _complain(str(error))
-        return 75
+        if launch.rank() == 0:
+            _complain(str(error))
+        return error.exit_code
     except UsageError as error:
         known = f" {words[0]}" if words and words[0] in available() else ""
         _complain(f"{error} (see ganlab{known} --help)")

@@ -30,4 +30,10 @@ class TrainingError(GanlabError):
 
 
 class RequeueError(GanlabError):
-    """A run that is saved and ought to be requeued, where only the batch script outside its container can ask."""
+    """A run is saved and wants its job requeued, which only the batch script can do, outside the run's container.
+
+    Attributes:
+        exit_code: tells the batch script so; above the 143 and 137 that srun gives for tasks it has ended itself.
+    """
+
+    exit_code = 175

@@ -60,18 +60,19 @@ def slurm_job_id() -> str:
     return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else os.environ["SLURM_JOB_ID"]
 
 
+def check_requeue() -> None:
+    """Raise RequeueError, on every rank alike, where there is no scontrol to ask with, as in a container."""
+    if shutil.which("scontrol") is None:
+        raise RequeueError(f"there is no scontrol here; the batch script has to requeue job {slurm_job_id()}")
+
+
 def requeue() -> None:
     """Ask SLURM to run this job again; it ends this one at once, so call it last.
 
     Raises:
-        RequeueError: there is no scontrol here, as in a container.
         GanlabError: SLURM refuses, with its reason.
     """
     command = ["scontrol", "requeue", slurm_job_id()]
-    if shutil.which(command[0]) is None:
-        raise RequeueError(
-            f"saved; there is no scontrol here, so the batch script has to {' '.join(command)}"
-        )
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -99,6 +99,7 @@ def _fit(
             _record(gan, folder, state="failed", reason=reason)
             raise error
     if interruption.granted == Request.REQUEUE and launch.job():
+        launch.check_requeue()
         ranks.first(launch.requeue)
 
 

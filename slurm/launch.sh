@@ -26,7 +26,7 @@ while (exec 3<> "/dev/tcp/$address/$port") 2> /dev/null; do port=$((port + 1)); 
 export MASTER_ADDR=${MASTER_ADDR:-$address} MASTER_PORT=${MASTER_PORT:-$port}
 
 ganlab=${GANLAB:-$(command -v ganlab || echo "$SLURM_SUBMIT_DIR/.venv/bin/ganlab")}
-container=()
+in_srun=() around=()
 if [ -n "${GANLAB_CONTAINER:-}" ]; then
     ganlab=${GANLAB:-ganlab}
     # The image's own cache folder cannot be written on a cluster.
@@ -35,22 +35,23 @@ if [ -n "${GANLAB_CONTAINER:-}" ]; then
     mkdir -p "$GANLAB_CACHE"
     case $GANLAB_CONTAINER in
         *.sif)
-            container=(apptainer exec --nv --bind "$mounts" --pwd "$SLURM_SUBMIT_DIR"
+            around=(apptainer exec --nv --bind "$mounts" --pwd "$SLURM_SUBMIT_DIR"
                 --env "GANLAB_CACHE=$GANLAB_CACHE" "$GANLAB_CONTAINER")
             ;;
-        *)  # pyxis: options of srun, so they stand last among those
-            container=("--container-image=$GANLAB_CONTAINER" "--container-workdir=$SLURM_SUBMIT_DIR"
+        *)
+            in_srun=("--container-image=$GANLAB_CONTAINER" "--container-workdir=$SLURM_SUBMIT_DIR"
                 "--container-mounts=$(sed 's/[^,]*/&:&/g' <<< "$mounts")" --container-env=GANLAB_CACHE)
             ;;
     esac
 fi
 
-# ganlab asks SLURM itself to requeue the job, unless a container hides scontrol from it: then it ends with 75.
+# A warning must not end a task that does not listen yet: ganlab does as soon as it runs.
+# It asks SLURM itself to requeue the job, unless a container hides scontrol from it; then it ends with 175.
 launch() {
     srun --kill-on-bad-exit=1 --ntasks-per-node="$devices" --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
-        "${container[@]}" "$ganlab" "$@"
+        "${in_srun[@]}" bash -c 'trap "" USR1; exec "$@"' task "${around[@]}" "$ganlab" "$@"
     local code=$?
-    if [ "$code" = 75 ]; then
+    if [ "$code" = 175 ]; then
         scontrol requeue "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
     fi
     return "$code"

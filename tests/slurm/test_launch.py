@@ -9,6 +9,7 @@ import pytest
 
 Launch = Callable[..., subprocess.CompletedProcess]
 LAUNCH = Path(__file__).parents[2] / "slurm" / "launch.sh"
+TASK = ["bash", "-c", 'trap "" USR1; exec "$@"', "task"]
 SCONTROL = """
 case "$*" in
     "show hostnames n[1-2]") printf 'n1\\nn2\\n' ;;
@@ -23,7 +24,7 @@ def launch(tmp_path: Path) -> Launch:
     """Source the script in a job of two nodes and launch words; what was printed, line by line."""
     programs = {
         "scontrol": SCONTROL,
-        "srun": 'printf "%s\\n" "$@"; env | grep ^MASTER_ | sort; exit ${CODE:-0}',
+        "srun": 'printf "%s\\n" "$@"; env | grep ^MASTER_ | sort; [ -z "$RUN" ] || "${@:4}"; exit ${CODE:-0}',
     }
     for name, text in programs.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
@@ -45,8 +46,8 @@ def test_the_whole_allocation_meets_at_the_first_node(launch: Launch, tmp_path: 
     done = launch("train", "run.notes=two words")
     ganlab = f"{tmp_path}/.venv/bin/ganlab"
     assert done.stdout.splitlines() == [
-        "--kill-on-bad-exit=1", "--ntasks-per-node=4", "--cpus-per-task=6", ganlab, "train", "run.notes=two words",
-        "MASTER_ADDR=127.0.0.1", "MASTER_PORT=15042",
+        "--kill-on-bad-exit=1", "--ntasks-per-node=4", "--cpus-per-task=6", *TASK, ganlab, "train",
+        "run.notes=two words", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=15042",
     ]  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -58,11 +59,18 @@ def test_a_port_that_is_taken_is_left_alone(launch: Launch) -> None:
         assert "MASTER_PORT=15043" in launch("train").stdout.splitlines()
 
 
+def test_a_warning_does_not_end_a_task_that_has_just_begun(launch: Launch, tmp_path: Path) -> None:
+    task = tmp_path / "task"
+    task.write_text("#!/bin/bash\nkill -USR1 $$\necho still alive\n")
+    task.chmod(0o755)
+    assert launch("train", GANLAB=str(task), RUN="1").stdout.splitlines()[-1] == "still alive"
+
+
 def test_containers(launch: Launch, tmp_path: Path) -> None:
     cache = tmp_path / ".ganlab" / "cache"
     lines = launch("train", GANLAB_CONTAINER="/images/ganlab.sif", GANLAB_MOUNTS="/data").stdout.splitlines()
     assert lines[3:-3] == [
-        "apptainer", "exec", "--nv", "--bind", f"{tmp_path},/data", "--pwd", str(tmp_path),
+        *TASK, "apptainer", "exec", "--nv", "--bind", f"{tmp_path},/data", "--pwd", str(tmp_path),
         "--env", f"GANLAB_CACHE={cache}", "/images/ganlab.sif", "ganlab",
     ]  # fmt: skip
     assert cache.is_dir()
@@ -70,7 +78,7 @@ def test_containers(launch: Launch, tmp_path: Path) -> None:
     assert launch("train", **other).stdout.splitlines()[3:-3] == [
         "--container-image=host#ganlab:1", f"--container-workdir={tmp_path}",
         f"--container-mounts={tmp_path}:{tmp_path},{tmp_path}/own:{tmp_path}/own", "--container-env=GANLAB_CACHE",
-        "/opt/ganlab",
+        *TASK, "/opt/ganlab",
     ]  # fmt: skip
 
 
@@ -78,9 +86,9 @@ def test_containers(launch: Launch, tmp_path: Path) -> None:
     ("array", "job"), [({}, "120042"), ({"SLURM_ARRAY_JOB_ID": "9", "SLURM_ARRAY_TASK_ID": "3"}, "9_3")]
 )
 def test_it_requeues_for_a_run_that_cannot(array: dict[str, str], job: str, launch: Launch) -> None:
-    done = launch("train", CODE="75", **array)
+    done = launch("train", CODE="175", **array)
     assert done.stdout.splitlines()[-1] == f"scontrol requeue {job}"
-    assert done.returncode == 75
+    assert done.returncode == 175
     failed = launch("train", CODE="1", **array)
     assert "scontrol requeue" not in failed.stdout
     assert failed.returncode == 1
