@@ -1,5 +1,6 @@
 """From a configuration to a trained run."""
 
+import logging
 import socket
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.tracking import wandb_logger
 from ganlab.trainer import make_trainer
+
+_log = logging.getLogger(__name__)
 
 
 def train(cfg: DictConfig) -> Run:
@@ -58,6 +61,14 @@ def _open(cfg: DictConfig, ranks: int) -> tuple[RunFolder, Path | None, str]:
     if images >= cfg.budget.images:
         _conclude(folder, images, cfg.budget.images)
         return folder, checkpoint, ""
+    if checkpoint and folder.starts and (before := folder.starts[-1].get("ranks", ranks)) != ranks:
+        _log.warning(
+            "the run %s was on %d ranks and goes on on %d: in the same order of the data, which then make"
+            " batches of another size and sums that round otherwise",
+            folder.path,
+            before,
+            ranks,
+        )
     started = folder.create(config.to_yaml(cfg), ranks=ranks)
     folder.write_summary(state="running", reason=None)
     return folder, checkpoint, started
