@@ -49,8 +49,8 @@ def lightning_options(cfg: DictConfig) -> dict[str, Any]:
         device = "cpu" if accelerator == "cpu" else "cuda"
         plugins.append(PlayerMixedPrecision(trainer.precision, device))
         precision = {}
-    plugins.append(_ENVIRONMENTS[launch.launcher()]())
     devices, nodes = _devices_and_nodes(cfg)
+    plugins.append(_ENVIRONMENTS[launch.launcher()]())
     return {
         "accelerator": accelerator,
         "devices": devices,

@@ -108,6 +108,8 @@ def _fit(
                 error = TrainingError("lost contact with another process of this run, which has ended")
             reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
             _record(gan, folder, state="failed", reason=reason)
+            if isinstance(trainer.strategy, PlayersStrategy):
+                trainer.strategy.abandon()
             raise error
     if interruption.granted == Request.REQUEUE and launch.job():
         ranks.first(launch.requeue)
