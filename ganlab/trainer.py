@@ -17,6 +17,7 @@ from ganlab.checkpoints import AtomicCheckpointIO
 from ganlab.distributed import PlayersStrategy
 from ganlab.errors import ConfigError
 from ganlab.precision import PlayerMixedPrecision
+from ganlab.ranks import Ranks
 
 
 def make_trainer(cfg: DictConfig) -> L.Trainer:
@@ -33,6 +34,11 @@ def make_trainer(cfg: DictConfig) -> L.Trainer:
     except Exception as error:  # Lightning's own, RuntimeError, TypeError, ... according to what is missing
         raise ConfigError(f"{chosen}: {str(error).splitlines()[0]}") from error
     return trainer
+
+
+def connect(trainer: L.Trainer) -> Ranks:
+    """The processes that a Trainer trains in, started and connected; raises GanlabError if they cannot meet."""
+    return trainer.strategy.start() if isinstance(trainer.strategy, PlayersStrategy) else Ranks()
 
 
 def lightning_options(cfg: DictConfig) -> dict[str, Any]:

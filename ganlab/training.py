@@ -24,7 +24,7 @@ from ganlab.resume import open_folder
 from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.tracking import wandb_logger
-from ganlab.trainer import make_trainer
+from ganlab.trainer import connect, make_trainer
 
 _log = logging.getLogger(__name__)
 
@@ -41,16 +41,12 @@ def train(cfg: DictConfig) -> Run:
         GanlabError: in one sentence; what was saved before is still there.
     """
     parts, trainer = build(cfg), make_trainer(cfg)
-    ranks = parts.gan.ranks = _connect(trainer)
+    ranks = parts.gan.ranks = connect(trainer)
     folder, checkpoint, started = ranks.first(lambda: _open(cfg, ranks.size))
     if started:
         _check_shared(folder, started, ranks)
         _fit(cfg, parts, trainer, folder, checkpoint)
     return Run(folder)
-
-
-def _connect(trainer: L.Trainer) -> Ranks:
-    return trainer.strategy.start() if isinstance(trainer.strategy, PlayersStrategy) else Ranks()
 
 
 def _open(cfg: DictConfig, ranks: int) -> tuple[RunFolder, Path | None, str]:
@@ -139,7 +135,7 @@ def dry_run(cfg: DictConfig) -> str:
     )
     parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
     trainer = make_trainer(cfg)
-    parts.gan.ranks = _connect(trainer)
+    parts.gan.ranks = connect(trainer)
     trainer.fit(parts.gan, one_step)
     means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
