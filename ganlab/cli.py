@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from ganlab import launch
 from ganlab.commands import Command, UsageError, available
-from ganlab.errors import ConfigError, GanlabError, OtherRankError, RequeueError
+from ganlab.errors import ConfigError, GanlabError, OtherRankError
 from ganlab.interruption import expect_no_requeue, expect_requeue
 
 
@@ -128,10 +128,7 @@ def _reader_has_left() -> bool:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code.
-
-    1 is an error, 2 wrong usage, 130 Ctrl-C; `RequeueError.exit_code` asks the batch script for a requeue.
-    """
+    """Run one command and return its exit code: 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     words = sys.argv[1:] if words is None else list(words)
     if launch.launcher() == "slurm":
         expect_requeue()
@@ -145,10 +142,6 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     except OtherRankError:
         return 1
-    except RequeueError as error:
-        if launch.rank() == 0:
-            _complain(str(error))
-        return error.exit_code
     except UsageError as error:
         known = f" {words[0]}" if words and words[0] in available() else ""
         _complain(f"{error} (see ganlab{known} --help)")

@@ -27,13 +27,3 @@ class OtherRankError(GanlabError):
 
 class TrainingError(GanlabError):
     """A training run that cannot go on: a non-finite loss, for example."""
-
-
-class RequeueError(GanlabError):
-    """A run is saved and wants its job requeued, which only the batch script can do, outside the run's container.
-
-    Attributes:
-        exit_code: tells the batch script so; above the 143 and 137 that srun gives for tasks it has ended itself.
-    """
-
-    exit_code = 175

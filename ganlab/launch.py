@@ -3,8 +3,9 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
-from ganlab.errors import ConfigError, GanlabError, RequeueError
+from ganlab.errors import ConfigError, GanlabError
 
 
 def launcher() -> str:
@@ -64,20 +65,20 @@ def slurm_job_id() -> str:
     return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else os.environ["SLURM_JOB_ID"]
 
 
-def check_requeue() -> None:
-    """Raise RequeueError, on every rank alike, where there is no scontrol to ask with, as in a container."""
-    if shutil.which("scontrol") is None:
-        raise RequeueError(f"there is no scontrol here; the batch script has to requeue job {slurm_job_id()}")
-
-
 def requeue() -> None:
     """Ask SLURM to run this job again; it ends this one at once, so call it last.
+
+    In a container, where there is no scontrol, make the file $GANLAB_REQUEUE: slurm/launch.sh outside sees it and asks.
 
     Raises:
         GanlabError: SLURM refuses, with its reason.
     """
     command = ["scontrol", "requeue", slurm_job_id()]
+    note = os.environ.get("GANLAB_REQUEUE")
     try:
+        if note and shutil.which("scontrol") is None:
+            Path(note).touch()
+            return
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GanlabError(f"cannot requeue this job: {error}") from error

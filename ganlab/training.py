@@ -108,7 +108,6 @@ def _fit(
                 trainer.strategy.abandon()
             raise error
     if interruption.granted == Request.REQUEUE and launch.job():
-        launch.check_requeue()
         ranks.first(launch.requeue)
 
 

@@ -45,13 +45,18 @@ if [ -n "${GANLAB_CONTAINER:-}" ]; then
     esac
 fi
 
+export GANLAB_REQUEUE=$SLURM_SUBMIT_DIR/.ganlab/requeue-$SLURM_JOB_ID
+mkdir -p "${GANLAB_REQUEUE%/*}"
+rm -f "$GANLAB_REQUEUE"
+
 # A warning must not end a task that does not listen yet: ganlab does as soon as it runs.
-# It asks SLURM itself to requeue the job, unless a container hides scontrol from it; then it ends with 175.
+# It asks SLURM itself to requeue the job, unless a container hides scontrol from it; then it leaves a note.
 launch() {
     srun --kill-on-bad-exit=1 --ntasks-per-node="$devices" --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
         "${in_srun[@]}" bash -c 'trap "" USR1; exec "$@"' task "${around[@]}" "$ganlab" "$@"
     local code=$?
-    if [ "$code" = 175 ]; then
+    if [ -e "$GANLAB_REQUEUE" ]; then
+        rm "$GANLAB_REQUEUE"
         scontrol requeue "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
     fi
     return "$code"

@@ -14,7 +14,7 @@ __all__ = ["Finding", "as_json", "examine", "worst"]
 Check = Callable[[DictConfig], Iterator[Finding]]
 # In this order: without torch, most of the rest cannot be asked.
 CHECKS: tuple[Check, ...] = (
-    software.versions, hardware.devices, hardware.communication, hardware.precisions, slurm.allocation,
+    software.versions, hardware.devices, hardware.processes, hardware.communication, hardware.precisions, slurm.allocation,
     inputs.tracking, inputs.weights, inputs.data, folders.places,
 )  # fmt: skip
 

@@ -9,6 +9,8 @@ import torch.distributed as dist
 from omegaconf import DictConfig
 
 from ganlab.doctor.finding import Finding, State
+from ganlab.errors import ConfigError
+from ganlab.trainer import make_trainer
 
 _PRECISIONS = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -21,6 +23,18 @@ def devices(cfg: DictConfig) -> Iterator[Finding]:
         yield from map(_gpu, range(torch.cuda.device_count()))
     else:
         yield _no_gpu(asked=cfg.trainer.accelerator in ("gpu", "cuda"))
+
+
+def processes(cfg: DictConfig) -> Iterator[Finding]:
+    """Whether the devices that the configuration asks for are here, and as many as torchrun or SLURM has started."""
+    try:
+        trainer = make_trainer(cfg)
+    except ConfigError as error:
+        yield Finding("trainer", "broken", str(error))
+    else:
+        count = trainer.world_size
+        noun = "process" if count == 1 else "processes"
+        yield Finding("trainer", "ok", f"{count} {noun} on {trainer.accelerator.name()}")
 
 
 def communication(cfg: DictConfig) -> Iterator[Finding]:

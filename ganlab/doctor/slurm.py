@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 from omegaconf import DictConfig
 
@@ -13,7 +12,7 @@ from ganlab.doctor.finding import Finding
 
 
 def allocation(cfg: DictConfig) -> Iterator[Finding]:
-    """The job, whether its parts fit each other and the configuration, and whether it can be requeued."""
+    """The job, whether it has a task for every GPU, and whether it can be requeued."""
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         here = shutil.which("sbatch") is not None
@@ -24,24 +23,10 @@ def allocation(cfg: DictConfig) -> Iterator[Finding]:
     words = [f"job {job} on {os.environ.get('SLURM_JOB_NODELIST', '?')}", f"{nodes} nodes", f"{tasks} tasks"]
     words += [f"{gpus} GPUs and {_number('CPUS_ON_NODE')} CPUs on this node"]
     yield Finding("slurm", "ok", ", ".join(words))
-    yield from _tasks(cfg, nodes=nodes, tasks=tasks, gpus=gpus)
-    yield _requeue(job)
-
-
-def _tasks(cfg: DictConfig, *, nodes: int, tasks: int, gpus: int) -> Iterator[Finding]:
-    """One process for each device, as many as the configuration speaks of."""
     if gpus and gpus * nodes != tasks:
         found = f"{tasks} tasks for {gpus * nodes} GPUs"
         yield Finding("tasks", "broken", found, f"give sbatch --ntasks-per-node={gpus}")
-    wanted: Any = cfg.trainer.devices
-    wanted = len(wanted) if isinstance(wanted, (list, tuple)) else wanted
-    if isinstance(wanted, int) and wanted > 0 and wanted * cfg.trainer.num_nodes != tasks:
-        found = (
-            f"SLURM_NTASKS is {tasks}, trainer.devices x trainer.num_nodes {wanted} x {cfg.trainer.num_nodes}"
-        )
-        per_node = tasks // max(nodes, 1)
-        advice = f"set trainer.devices={per_node} trainer.num_nodes={nodes}, as slurm/train.sh does"
-        yield Finding("tasks", "broken", found, advice)
+    yield _requeue(job)
 
 
 def _requeue(job: str) -> Finding:

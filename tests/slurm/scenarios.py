@@ -15,7 +15,7 @@ LONGEST_FIRST = (
     "time_limit", "killed_node", "preempted", "agent", "requeued", "whole", "cancelled", "array", "refused",
     "doctor",
 )  # fmt: skip
-PATIENCE = 240.0  # seconds for a job, on a machine that does other things as well
+PATIENCE = 300.0  # seconds for a job, on a machine that does other things as well
 OVER = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY")
 # Two ranks: 200 iterations of 16 images, a line every 10 and a checkpoint every 50 of them.
 SETTINGS = [
@@ -79,7 +79,10 @@ def whole(cluster: Cluster) -> Ended:
 def time_limit(cluster: Cluster) -> Ended:
     """Two minutes are too little for it; SLURM warns it after half a minute to a minute, as it gets round to it."""
     options = (*TWO_NODES, "--time=2", "--signal=USR1@60")
-    return ended(cluster, train(cluster, "time_limit", *options, pace=0.5), "time_limit")
+    job = train(cluster, "time_limit", *options, pace=0.5)
+    wait_for(lambda: cluster.job(job)["Restarts"] != "0", PATIENCE, "a warning of the time limit")
+    cluster.run("scontrol", "update", f"JobId={job}", "TimeLimit=60")
+    return ended(cluster, job, "time_limit")
 
 
 def requeued(cluster: Cluster) -> Ended:

@@ -1,7 +1,9 @@
 """slurm/launch.sh by itself: what it hands to srun, seen by an srun that only prints it."""
 
+import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +26,7 @@ def launch(tmp_path: Path) -> Launch:
     """Source the script in a job of two nodes and launch words; what was printed, line by line."""
     programs = {
         "scontrol": SCONTROL,
-        "srun": 'printf "%s\\n" "$@"; env | grep ^MASTER_ | sort; [ -z "$RUN" ] || "${@:4}"; exit ${CODE:-0}',
+        "srun": 'printf "%s\\n" "$@"; env | grep ^MASTER_ | sort; [ -z "$RUN" ] || "${@:4}"; [ -z "$NOTE" ] || touch $GANLAB_REQUEUE; exit ${CODE:-0}',
     }
     for name, text in programs.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{text}\n")
@@ -85,10 +87,10 @@ def test_containers(launch: Launch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "job"), [({}, "120042"), ({"SLURM_ARRAY_JOB_ID": "9", "SLURM_ARRAY_TASK_ID": "3"}, "9_3")]
 )
-def test_it_requeues_for_a_run_that_cannot(array: dict[str, str], job: str, launch: Launch) -> None:
-    done = launch("train", CODE="175", **array)
+def test_it_requeues_where_a_run_has_left_a_note(array: dict[str, str], job: str, launch: Launch) -> None:
+    done = launch("train", NOTE="1", CODE="143", **array)
     assert done.stdout.splitlines()[-1] == f"scontrol requeue {job}"
-    assert done.returncode == 175
+    assert done.returncode == 143
     failed = launch("train", CODE="1", **array)
     assert "scontrol requeue" not in failed.stdout
     assert failed.returncode == 1
@@ -99,3 +101,19 @@ def test_gpus_without_a_task_each_are_refused(launch: Launch) -> None:
     assert done.returncode == 1
     assert done.stderr == "ganlab: 8 GPUs but 4 tasks on a node; give sbatch --ntasks-per-node=8\n"
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("job", "code"), [({"SLURM_STEP_ID": "0", "SLURM_JOB_NAME": "ganlab"}, 0), ({}, -10)]
+)
+def test_a_warning_while_a_task_ends(job: dict[str, str], code: int) -> None:
+    """Python's end makes the signal deadly again: a finished run would count as failed."""
+    program = (
+        "import os, sys; from ganlab.cli import main\n"
+        "class Last:\n"
+        "    def __del__(self, kill=os.kill, pid=os.getpid()): kill(pid, 10)\n"
+        "last = Last(); sys.exit(main(['--version']))"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SLURM")} | job
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, timeout=60)
+    assert done.returncode == code

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ganlab.checkpoints import load_checkpoint
 from ganlab.runs import RunFolder
 from tests.slurm import scenarios
 from tests.slurm.cluster import Cluster
@@ -22,7 +21,7 @@ def test_two_nodes_train_to_the_end(outcome: Outcome) -> None:
     assert (whole.state, whole.restarts) == ("COMPLETED", 0), whole.output
     folder = RunFolder(whole.run)
     assert folder.read_summary()["state"] == "finished"
-    assert load_checkpoint(folder.newest_checkpoint())["ganlab"]["ranks"] == 2
+    assert [start["ranks"] for start in folder.starts] == [2]
     assert whole.output.count("finished after 3,200 images") == 1
 
 
@@ -31,8 +30,7 @@ def test_an_interrupted_run_ends_as_if_nothing_had_happened(name: str, outcome: 
     run = outcome(name)
     assert run.state == "COMPLETED", run.output
     assert run.restarts >= 1, run.output
-    starts = json.loads((run.run / "environment.json").read_text())
-    assert len(starts) == run.restarts + 1
+    assert [start["ranks"] for start in RunFolder(run.run).starts] == [2] * (run.restarts + 1)
     assert_same_run(outcome("whole").run, run.run)
 
 
@@ -69,7 +67,8 @@ def test_tasks_that_are_not_as_many_as_devices_are_refused(outcome: Outcome) -> 
 def test_doctor_in_a_job(outcome: Outcome) -> None:
     findings = {finding["name"]: finding for finding in json.loads(outcome("doctor").output)["findings"]}
     assert "1 nodes, 1 tasks, 2 GPUs" in findings["slurm"]["found"]
-    assert findings["tasks"]["state"] == "broken"
+    assert findings["tasks"]["advice"] == "give sbatch --ntasks-per-node=2"
+    assert "--ntasks-per-node=4" in findings["trainer"]["found"]
     assert findings["requeue"]["found"] == "allowed; time limit 00:07:00"
 
 
@@ -97,3 +96,23 @@ def test_runs_are_measured_in_an_array(outcome: Outcome, cluster: Cluster) -> No
         said.append(number.split())
     assert said[0] == said[1]
     assert said[0][0] == "fid_digits"
+
+
+@pytest.mark.parametrize("script", ["train.sh", "evaluate.sh", "sweep.sh"])
+def test_the_command_line_wins_over_every_line_of_a_script(script: str, cluster: Cluster) -> None:
+    ours = {
+        "job-name": "mine", "nodes": "2", "ntasks-per-node": "2", "gpus-per-node": "0", "cpus-per-task": "3",
+        "mem": "2G", "time": "5", "signal": "TERM@7", "no-requeue": "", "open-mode": "truncate",
+    }  # fmt: skip
+    path = scenarios.SCRIPTS / script
+    lines = [line.split("--")[1] for line in path.read_text().splitlines() if line.startswith("#SBATCH")]
+    assert {line.partition("=")[0].replace("requeue", "no-requeue") for line in lines} <= ours.keys()
+    options = [f"--{name}={value}".rstrip("=") for name, value in ours.items()]
+    job = cluster.submit("--hold", *options, str(path), "x")
+    shown = cluster.job(job)
+    cluster.run("scancel", job)
+    expected = {
+        "JobName": "mine", "NumNodes": "2-2", "NumTasks": "4", "CPUs/Task": "3", "MinMemoryNode": "2G",
+        "TimeLimit": "00:05:00", "Requeue": "0",
+    }  # fmt: skip
+    assert {name: shown[name] for name in expected} == expected
