@@ -13,7 +13,7 @@ from ganlab.doctor import Finding, folders, hardware, inputs, slurm, software
 
 @pytest.fixture(autouse=True)
 def _no_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("SLURM_JOB_ID", "WANDB_MODE", "WANDB_API_KEY", "GANLAB_CACHE"):
+    for name in ("SLURM_JOB_ID", "SLURM_GPUS_ON_NODE", "WANDB_MODE", "WANDB_API_KEY", "GANLAB_CACHE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -85,7 +85,7 @@ def _gpu(index: int) -> Finding:
 
 
 def _no_gpu(*, asked: bool) -> Finding:
-    there = any(Path("/dev").glob("nvidia[0-9]*"))
+    there = any(Path("/dev").glob("nvidia[0-9]*")) or os.environ.get("SLURM_GPUS_ON_NODE", "0") != "0"
     if not there:
         state: State = "broken" if asked else "ok"
         advice = "trainer.accelerator=auto trains on the CPU" if asked else None

@@ -15,7 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "scancel")
@@ -23,42 +24,6 @@ CPUS = 16  # a node, as SLURM sees it: more than there are, so that no job waits
 _PORTS = range(26_000, 32_000)  # above Lightning's 15000 to 24999, below what clients are given
 _SYSTEM = "/usr/sbin:/usr/local/sbin"
 
-_SLURM_CONF = """
-ClusterName=test
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller}
-SlurmUser={user}
-SlurmdUser={user}
-AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=5
-CredType=cred/munge
-StateSaveLocation={folder}/state
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmctldLogFile={folder}/slurmctld.log
-SlurmdPidFile={folder}/slurmd.%n.pid
-SlurmdLogFile={folder}/slurmd.%n.log
-SlurmdSpoolDir={folder}/spool.%n
-SlurmdParameters=config_overrides
-SlurmctldParameters=preempt_send_user_signal
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SwitchType=switch/none
-MpiDefault=none
-FirstJobId={first_job}
-ReturnToService=2
-KillWait=5
-SlurmdTimeout=10
-SlurmctldTimeout=30
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
-SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0,bf_interval=2
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
-GresTypes=gpu
-{nodes}
-PartitionName=low Nodes=ALL Default=YES PriorityTier=1 PreemptMode=REQUEUE GraceTime=30 MaxTime=UNLIMITED
-PartitionName=high Nodes=ALL PriorityTier=10 PreemptMode=OFF MaxTime=UNLIMITED
-"""
 _GPUS = 2  # a node, as SLURM sees it
 _MARK = "GANLAB_TEST_NODE"  # in the environment of a node's daemon and of what it starts
 
@@ -70,7 +35,6 @@ class Cluster:
         nodes: their names.
         folder: configuration, state and logs.
         work: where jobs are submitted from.
-
         environment: what a process needs to use this cluster and no other.
     """
 
@@ -83,7 +47,15 @@ class Cluster:
         self._daemons: dict[str, subprocess.Popen] = {}
 
     def start(self) -> "Cluster":
-        """Start all daemons and wait until all nodes take jobs; raises RuntimeError after half a minute."""
+        """Start all daemons and wait until all nodes take jobs; raises RuntimeError if they do not."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
         self._configure()
         key, munge = self.folder / "munge.key", self.folder / "munge"
         key.write_bytes(secrets.token_bytes(128))
@@ -97,7 +69,6 @@ class Cluster:
         for node in self.nodes:
             self._spawn(node, ["slurmd", "-D", "-N", node], **{_MARK: node})
         wait_for(lambda: all(map(self.node_is_ready, self.nodes)), 30, "the nodes")
-        return self
 
     def stop(self) -> None:
         """End every job, then the daemons, then what they left."""
@@ -106,15 +77,13 @@ class Cluster:
         for name in ("slurmctld", *self.nodes, "munge"):
             if name in self._daemons:
                 end(self._daemons.pop(name))
-        for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+        kill(self.processes())
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill_node(self, node: str) -> None:
         """End a node as a power cut would: the daemon, every job step on it and the steps' processes."""
         daemon = self._daemons.pop(node)
-        for pid in self.processes(node):
-            os.kill(pid, signal.SIGKILL)
+        kill(self.processes(node))
         daemon.wait()
 
     def node_is_ready(self, node: str) -> bool:
@@ -169,7 +138,8 @@ class Cluster:
         values = {"host": host, "controller": controller, "user": getpass.getuser(), "folder": self.folder}
         # Two clusters on one host never give two jobs one number, from which slurm/launch.sh makes a port.
         values["first_job"] = 100 * (controller - _PORTS.start) + 1
-        self.conf.write_text(_SLURM_CONF.format(**values, nodes="\n".join(nodes)))
+        template = Path(__file__).with_name("slurm.conf").read_text()
+        self.conf.write_text(template.format(**values, nodes="\n".join(nodes)))
         old = "22." in self.run(
             "slurmd", "-V"
         )  # gives up where no cgroup is mounted, unless told that it is v1
@@ -240,6 +210,12 @@ def end(process: subprocess.Popen) -> None:
         process.wait()
 
 
+def kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(pid, signal.SIGKILL)
+
+
 def _environments() -> Iterator[tuple[int, set[str]]]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -250,7 +226,7 @@ def _environments() -> Iterator[tuple[int, set[str]]]:
             yield int(folder.name), variables
 
 
-def main(variables: Mapping[str, str] = os.environ) -> None:
+def main() -> None:
     if missing := missing_programs():
         raise SystemExit(f"not installed: {', '.join(missing)} (Debian: apt-get install slurm-wlm munge)")
     cluster = Cluster()

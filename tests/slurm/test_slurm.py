@@ -67,6 +67,7 @@ def test_tasks_that_are_not_as_many_as_devices_are_refused(outcome: Outcome) -> 
 def test_doctor_in_a_job(outcome: Outcome) -> None:
     findings = {finding["name"]: finding for finding in json.loads(outcome("doctor").output)["findings"]}
     assert "1 nodes, 1 tasks, 2 GPUs" in findings["slurm"]["found"]
+    assert findings["cuda"]["state"] == "broken"  # SLURM speaks of GPUs and torch sees none
     assert findings["tasks"]["advice"] == "give sbatch --ntasks-per-node=2"
     assert "--ntasks-per-node=4" in findings["trainer"]["found"]
     assert findings["requeue"]["found"] == "allowed; time limit 00:07:00"
