@@ -79,7 +79,7 @@ def whole(cluster: Cluster) -> Ended:
 def time_limit(cluster: Cluster) -> Ended:
     """Two minutes are too little for it; SLURM warns it after half a minute to a minute, as it gets round to it."""
     options = (*TWO_NODES, "--time=2", "--signal=USR1@60")
-    job = train(cluster, "time_limit", *options, pace=0.5)
+    job = train(cluster, "time_limit", *options, settings=["wandb.mode=offline"], pace=0.5)
     wait_for(lambda: cluster.job(job)["Restarts"] != "0", PATIENCE, "a warning of the time limit")
     cluster.run("scontrol", "update", f"JobId={job}", "TimeLimit=60")
     return ended(cluster, job, "time_limit")

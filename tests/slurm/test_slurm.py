@@ -34,6 +34,13 @@ def test_an_interrupted_run_ends_as_if_nothing_had_happened(name: str, outcome: 
     assert_same_run(outcome("whole").run, run.run)
 
 
+def test_a_requeued_run_goes_on_in_the_same_wandb_run(outcome: Outcome) -> None:
+    run = outcome("time_limit")
+    parts = [path.name for path in (run.run / "wandb").glob("offline-run-*")]
+    assert len(parts) == run.restarts + 1
+    assert {name.rpartition("-")[2] for name in parts} == {(run.run / "wandb_id").read_text()}
+
+
 def test_a_cancelled_run_can_be_gone_on_with(outcome: Outcome) -> None:
     cancelled, again = outcome("cancelled")
     assert (cancelled.state, cancelled.restarts) == ("CANCELLED", 0)
