@@ -123,8 +123,10 @@ class Run:
         device = usable_device(device)
         generator = self._generator(path, checkpoint, cfg, source, averaged=averaged).to(device)
         latent = Latent(cfg.network.latent_dim, cfg.network.latent)
-        sample = evaluation_samples(generator, latent, seed=evaluation.seed, device=device)
-        result = measure(evaluation, sample, metrics=metrics, device=device)
+        result = measure(
+            evaluation, lambda seed: evaluation_samples(generator, latent, seed=seed, device=device),
+            metrics=metrics, device=device,
+        )  # fmt: skip
         of_checkpoint = {
             "weights_averaged": averaged,
             "images": checkpoint["ganlab"]["clock"]["images"],

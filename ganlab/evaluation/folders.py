@@ -56,7 +56,7 @@ def evaluate_folders(
         raise EvaluationError(
             f"evaluation.n_fake is {evaluation.n_fake}, and {samples} holds {len(images)} images"
         )
-    result = measure(evaluation, lambda n, start: images[start : start + n], metrics=metrics, device=device)
+    result = measure(evaluation, lambda seed: lambda at: images[at.start : at.stop : at.step], metrics=metrics, device=device)
     protocol = {**result.protocol, "samples": fake.name, "samples_sha256": fake.split("train").sha256}
     protocol.pop("seed", None)  # nothing was drawn
     made = f"shorter side to {cfg.data.resolution} by Pillow's bicubic filter, centre square"

@@ -28,7 +28,7 @@ def file_sha256(path: Path) -> str:
 
 def digits_weights() -> Path:
     """The classifier's weights in the package; raises EvaluationError if they are not what shipped."""
-    return _checked(DIGITS, DIGITS_SHA256)
+    return checked(DIGITS, DIGITS_SHA256)
 
 
 def inception_weights(cache: Path) -> Path:
@@ -40,7 +40,7 @@ def inception_weights(cache: Path) -> Path:
     hub = Path(torch.hub.get_dir()) / "checkpoints" / name
     for path in (cache / "weights" / name, hub):
         if path.is_file():
-            return _checked(path, INCEPTION_SHA256)
+            return checked(path, INCEPTION_SHA256)
     path = cache / "weights" / name
     try:
         with urlopen(INCEPTION_URL, timeout=30) as response, atomic_file(path) as file:
@@ -63,7 +63,8 @@ def _download(source: BinaryIO, target: BinaryIO) -> None:
         raise EvaluationError(f"{INCEPTION_URL} gave a file with sha256 {found}, not {INCEPTION_SHA256}")
 
 
-def _checked(path: Path, expected: str) -> Path:
+def checked(path: Path, expected: str) -> Path:
+    """The file, if it has this hash; raises EvaluationError naming both if it has not."""
     if (found := file_sha256(path)) != expected:
         raise EvaluationError(
             f"{path} has sha256 {found}, the right weights have {expected}: delete the file"
