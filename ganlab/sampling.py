@@ -1,13 +1,15 @@
 """Samples from a generator in batches, each a function of its number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganlab.data.source import to_uint8
-from ganlab.evaluation.result import check_finite
+from ganlab.errors import EvaluationError
+from ganlab.evaluation.result import Evaluation, Result, Tick, check_finite, measure, usable_device
 from ganlab.latent import Latent
 
 _BATCH = 256
@@ -53,26 +55,74 @@ def evaluation_samples(
     return sample
 
 
-@torch.no_grad()
-def standing_statistics(
-    generator: nn.Module, latent: Latent, *, batches: int, seed: int, device: torch.device | str = "cpu"
-) -> None:
-    """Give G's BatchNorm layers the mean statistics over so many batches of 256 latents (Brock et al. 2019, appendix).
+def measure_generator(
+    evaluation: Evaluation, generator: nn.Module, latent: Latent, *, metrics: Sequence[str] | None = None,
+    device: torch.device | str | None = None, seeds: int | None = None, truncation: float | None = None,
+    batch_norm: str = "running", tick: Tick | None = None,
+) -> Result:  # fmt: skip
+    """Measure what a generator makes of numbered latents, see `measure`; the protocol says how they were made."""
+    device = usable_device(device)
+    generator = generator.to(device)
+    statistics = choose_statistics(generator, latent, batch_norm, seed=evaluation.seed, device=device)
+    result = measure(
+        evaluation,
+        lambda seed: evaluation_samples(generator, latent, seed=seed, device=device, truncation=truncation),
+        metrics=metrics, device=device, seeds=seeds, tick=tick,
+    )  # fmt: skip
+    how = {"truncation": truncation, "batch_norm": statistics}
+    return replace(result, protocol={**result.protocol, **how})
 
-    They replace the running averages of training, which lag behind the weights and do not know of truncation.
+
+def choose_statistics(
+    generator: nn.Module, latent: Latent, choice: str, *, seed: int, device: torch.device | str = "cpu"
+) -> str:
+    """Have G's BatchNorm use these statistics when it is sampled; returns what a protocol says of it.
+
+    Args:
+        generator: changed in place, unless the choice is ``running``.
+        choice: ``running`` averages of training; those of each ``batch``; ``standing:N``, the mean statistics over N
+            batches of 256 latents (Brock et al. 2019), which do not lag behind the weights.
+
+    Raises:
+        EvaluationError: another choice.
     """
+    word, _, count = choice.partition(":")
+    if choice not in ("running", "batch") and not (
+        word == "standing" and count.isdecimal() and int(count) > 0
+    ):
+        raise EvaluationError(f"batch_norm must be running, batch or standing:N, got '{choice}'")
     norms = batch_norms(generator)
-    kept = [norm.momentum for norm in norms]
+    if not norms:
+        return "none"
+    if word == "standing":
+        _stand(generator, norms, latent, batches=int(count), seed=seed, device=device)
+        return f"standing statistics over {count} batches of {_BATCH}"
+    if word == "batch":
+        for norm in norms:
+            norm.running_mean = norm.running_var = norm.num_batches_tracked = (
+                None  # then a batch's own are used
+            )
+    return word
+
+
+@torch.no_grad()
+def _stand(
+    generator: nn.Module,
+    norms: list[Any],
+    latent: Latent,
+    *,
+    batches: int,
+    seed: int,
+    device: torch.device | str,
+) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean of all batches
-    generator.train()
+        norm.train()
     dtype = next(generator.parameters()).dtype
     for batch in range(batches):
         generator(latent.numbered(batch * _BATCH, _BATCH, seed=seed, purpose="standing").to(device, dtype))
     generator.eval()
-    for norm, momentum in zip(norms, kept, strict=True):
-        norm.momentum = momentum
 
 
 def batch_norms(network: nn.Module) -> list[Any]:

@@ -77,12 +77,17 @@ def check(found: dict[str, float], expected: dict[str, float]) -> None:
     assert fid > 1
     assert found.keys() == expected.keys()
     for name, value in expected.items():
-        assert found[name] == pytest.approx(value, abs=1e-4 + 1e-5 * (fid if name.startswith("fid") else 0), rel=1e-5)
+        assert found[name] == pytest.approx(
+            value, abs=1e-4 + 1e-5 * (fid if name.startswith("fid") else 0), rel=1e-5
+        )
 
 
 def test_digits_agree_with_torch_fidelity(tmp_path) -> None:
     digits = Digits()
-    fake, real = digits.split("held_out").x[:333].flip(3), digits.split("train").x  # mirrored: far from the truth
+    fake, real = (
+        digits.split("held_out").x[:333].flip(3),
+        digits.split("train").x,
+    )  # mirrored: far from the truth
     found = ours(fake, real, tmp_path, batch_size=100)
     expected = theirs(fake, real, "digits", None)
     check(found.metrics, expected)
@@ -91,10 +96,10 @@ def test_digits_agree_with_torch_fidelity(tmp_path) -> None:
     assert 0 < expected["precision_digits"] < 1
 
 
-@pytest.mark.parametrize(("size", "channels", "n"), [(8, 1, 9), (20, 3, 12), (299, 3, 9)])
+@pytest.mark.parametrize(("size", "channels", "n"), [(8, 1, 11), (299, 3, 12)])
 def test_inception_agrees_with_torch_fidelity(tmp_path, inception_file, size, channels, n) -> None:
     fake = noise(n, size=size, channels=channels, seed=1, low=60, high=170)
-    real = noise(14, size=size, channels=channels, seed=0, low=0, high=200)
+    real = noise(13, size=size, channels=channels, seed=0, low=0, high=200)
     found = ours(fake, real, tmp_path, extractor=INCEPTION, weights=str(inception_file), batch_size=7)
     check(found.metrics, theirs(fake, real, INCEPTION, inception_file, batch_size=7))
     assert found.protocol["weights_sha256"] == hashlib.sha256(inception_file.read_bytes()).hexdigest()
@@ -117,17 +122,23 @@ def test_efficientnet_knows_what_it_sees() -> None:
     from ganlab.evaluation.efficientnet import EfficientNetLite0
 
     network, (temple, flower) = EfficientNetLite0(), load_sample_images().images
-    seen = [network(torch.from_numpy(image.copy()).permute(2, 0, 1)[None, :, :, 106:533])[1][0] for image in (temple, flower)]
+    seen = [
+        network(torch.from_numpy(image.copy()).permute(2, 0, 1)[None, :, :, 106:533])[1][0]
+        for image in (temple, flower)
+    ]
     assert [int(logits.argmax()) for logits in seen] == [698, 985]  # of ImageNet: palace, daisy
 
 
 def test_torchmetrics_agrees(tmp_path, inception_file) -> None:
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    fake = noise(9, size=24, channels=3, seed=1, low=60, high=170)
-    real = noise(11, size=24, channels=3, seed=0, low=0, high=200)
+    fake = noise(6, size=24, channels=3, seed=1, low=60, high=170)
+    real = noise(8, size=24, channels=3, seed=0, low=0, high=200)
     metric = FrechetInceptionDistance(
-        feature=2048, feature_extractor_weights_path=str(inception_file), antialias=False, input_img_size=(3, 24, 24)
+        feature=2048,
+        feature_extractor_weights_path=str(inception_file),
+        antialias=False,
+        input_img_size=(3, 24, 24),
     )
     metric.set_dtype(torch.float64)
     metric.update(real, real=True)

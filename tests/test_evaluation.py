@@ -360,7 +360,9 @@ def test_bad_arguments_are_refused_in_one_sentence(tmp_path) -> None:
     with pytest.raises(ValueError, match="n_fake must be at least 1"):
         MixtureEvaluation(data=Ring(), n_fake=0)
     with pytest.raises(EvaluationError, match="'digts'; there is digits"):
-        ImageEvaluation(data=digits, cache=tmp_path, extractor="digts")(lambda numbers: torch.zeros(len(numbers)))
+        ImageEvaluation(data=digits, cache=tmp_path, extractor="digts")(
+            lambda numbers: torch.zeros(len(numbers))
+        )
 
 
 @pytest.mark.parametrize(

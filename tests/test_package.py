@@ -16,9 +16,9 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
-    ["training"],
+    ["pairs", "training"],
     ["parts", "trainer"],
-    ["run"],
+    ["generators", "run"],
     ["callbacks", "compatibility", "tracking"],
     ["gan"],
     ["theory"],
@@ -40,7 +40,8 @@ LAYERS = [
     ["data"],
     ["imagefiles"],
     ["checkpoints", "config", "game", "runs", "randomness"],
-    ["_torchvision", "atomic", "errors", "places", "protocol"],
+    ["protocol"],
+    ["_torchvision", "atomic", "countdown", "errors", "places"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -9,7 +9,7 @@ from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.finite import check_gan
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.evaluation import Evaluation
-from ganlab.sampling import evaluation_samples
+from ganlab.sampling import measure_generator
 
 
 class Evaluate(OnClock):
@@ -35,8 +35,9 @@ class Evaluate(OnClock):
         check_gan(gan, self.metrics.folder)
         started = time.perf_counter()
         evaluation = self.evaluation
-        sample = evaluation_samples(gan.generator_ema, gan.latent, seed=evaluation.seed, device=gan.device)
-        result = evaluation(sample, device=gan.device)
+        if not evaluation.standard:
+            return
+        result = measure_generator(evaluation, gan.generator_ema, gan.latent, device=gan.device)
         self.final = dict(result.metrics)
         for name, value in result.metrics.items():
             if name in evaluation.directions:
@@ -44,8 +45,6 @@ class Evaluate(OnClock):
                 self.best[name] = better(self.best.get(name, value), value)
         values = {f"eval/{name}": value for name, value in result.metrics.items()}
         values |= {f"best/{name}": value for name, value in self.best.items()}
-        if not values:
-            return
         values["time/evaluation_s"] = time.perf_counter() - started
         self.metrics.write(trainer, gan, values)
         if trainer.is_global_zero:

@@ -89,7 +89,9 @@ class EfficientNetLite0(FeatureExtractorBase):
 class _SameConv(nn.Conv2d):
     """A convolution padded as TensorFlow's SAME: the odd pixel goes below and to the right."""
 
-    def __init__(self, width_in: int, width_out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
+    def __init__(
+        self, width_in: int, width_out: int, kernel: int, *, stride: int = 1, groups: int = 1
+    ) -> None:
         super().__init__(width_in, width_out, kernel, stride=stride, groups=groups, bias=False)
 
     def forward(self, input: Tensor) -> Tensor:

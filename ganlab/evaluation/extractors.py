@@ -35,7 +35,7 @@ RESIZE = {
     "digits": "bilinear to 16x16, antialiased when shrinking",
     INCEPTION: "TensorFlow 1.x bilinear to 299x299, without antialiasing",
     efficientnet.NAME: "bilinear to 224x224, antialiased when shrinking",
-    **{name: "TensorFlow 1.x bilinear to 224x224, without antialiasing" for name in ("vgg16", *_DINO)},
+    **dict.fromkeys(("vgg16", *_DINO), "TensorFlow 1.x bilinear to 224x224, without antialiasing"),
 }
 Precision = Literal["float32", "bfloat16"]
 _log = logging.getLogger(__name__)

@@ -8,10 +8,8 @@ from torch import Tensor
 
 from ganlab.evaluation.extractors import Extractor
 from ganlab.evaluation.frechet import Moments, MomentSum
+from ganlab.evaluation.result import Tick
 from ganlab.evaluation.shards import Shards
-
-Tick = Callable[[int], None]
-"""Called after every batch with the number of images done since the last call, on all processes together."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Extracted:
 
 def extract(
     extractor: Extractor, images: Callable[[range], Tensor], n: int, *, keep: Tensor, logits: bool,
-    batch_size: int, device: torch.device | str, shards: Shards, tick: Tick | None = None,
+    batch_size: int, device: torch.device | str, shards: Shards, what: str, tick: Tick | None = None,
 ) -> Extracted:  # fmt: skip
     """Extract features of images number 0 to n - 1; every process asks for its own alone.
 
@@ -39,6 +37,7 @@ def extract(
         images: (numbers) -> uint8 images (N, C, H, W).
         keep: (n,) bool, whose features are kept.
         logits: keep class logits of all.
+        what: the images are, for `tick`.
     """
     mine = shards.positions(n)
     kept: list[Tensor] = []
@@ -55,7 +54,7 @@ def extract(
             if logits and batch_logits is not None:
                 classes.append(batch_logits)
             if tick is not None:
-                tick(len(numbers) * shards.world)
+                tick(what, len(numbers) * shards.world, n)
         return sums
 
     sums = shards.together(run)

@@ -1,7 +1,7 @@
 """Generated images against real ones, in the feature space of an extractor."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +11,7 @@ from torch import nn
 
 from ganlab.data import DataSource, TensorSet
 from ganlab.errors import ConfigError, EvaluationError
-from ganlab.evaluation.result import JSON, Evaluation, Result, Sampler, sampled
+from ganlab.evaluation.result import JSON, Evaluation, Result, Sampler, Tick, sampled
 from ganlab.evaluation.shards import Shards
 
 if TYPE_CHECKING:  # importing them takes seconds
@@ -19,8 +19,19 @@ if TYPE_CHECKING:  # importing them takes seconds
     from ganlab.evaluation.reference import Depth, Reference, ReferenceCache
     from ganlab.evaluation.statistics import StatisticsFile
 
-_SUFFIXED = ("fid", "is", "is_std", "kid", "kid_std")  # bare for inception-v3-compat, the extractor of the literature
-_NAMED = ("precision", "recall", "density", "coverage")  # always with their extractor: they have no customary one
+_SUFFIXED = (
+    "fid",
+    "is",
+    "is_std",
+    "kid",
+    "kid_std",
+)  # bare for inception-v3-compat, the extractor of the literature
+_NAMED = (
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+)  # always with their extractor: they have no customary one
 _log = logging.getLogger(__name__)
 
 
@@ -79,7 +90,14 @@ class ImageEvaluation(Evaluation):
         self.extractor, self.weights = extractor, None if weights is None else Path(weights)
         self.n_fake, self.batch_size, self.seed = n_fake, batch_size, seed
         self.name = _name(extractor)
-        names = {"fid": "min", "is": "max", "kid": "min", "coverage": "max", "precision": "max", "recall": "max"}
+        names = {
+            "fid": "min",
+            "is": "max",
+            "kid": "min",
+            "coverage": "max",
+            "precision": "max",
+            "recall": "max",
+        }
         self.directions = {self._full(name): way for name, way in names.items()}
         self.selects = self._full("fid")
         self._metrics, self._references = metrics, dict["Depth", "Reference | None"]()
@@ -105,7 +123,9 @@ class ImageEvaluation(Evaluation):
     def short(self) -> Mapping[str, tuple[str, ...]]:
         pairs = {"prc": ("precision", "recall"), **{name: (name,) for name in self._possible}}
         return {
-            name: tuple(map(self._full, longer)) for name, longer in pairs.items() if set(longer) <= set(self._possible)
+            name: tuple(map(self._full, longer))
+            for name, longer in pairs.items()
+            if set(longer) <= set(self._possible)
         }
 
     @cached_property
@@ -122,7 +142,7 @@ class ImageEvaluation(Evaluation):
 
     def __call__(
         self, sample: Sampler, *, device: torch.device | str = "cpu", metrics: Sequence[str] | None = None,
-        tick: Callable[[int], None] | None = None,
+        tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         from ganlab.evaluation.features import extract
         from ganlab.evaluation.measures import Wanted, measures
@@ -134,7 +154,7 @@ class ImageEvaluation(Evaluation):
         fakes = extract(
             self._extractor, lambda numbers: sampled(sample, numbers, shape=self.data.shape), self.n_fake,
             keep=wanted.kept(self.n_fake), logits=wanted.logits, batch_size=self.batch_size, device=device,
-            shards=shards, tick=tick,
+            shards=shards, what="samples", tick=tick,
         )  # fmt: skip
 
         def work_out() -> tuple[dict[str, float], dict[str, JSON]]:
@@ -152,7 +172,7 @@ class ImageEvaluation(Evaluation):
     def prefetch(self) -> list[Path]:
         return [path for path in [self._extractor.path] if path]  # loading it downloads what is missing
 
-    def keep_reference(self, *, device: torch.device | str, tick: Callable[[int], None] | None = None) -> "Reference":
+    def keep_reference(self, *, device: torch.device | str, tick: Tick | None = None) -> "Reference":
         """Mean and covariance of the real images, from the cache or made now; of one process."""
         reference = self._reference_of("moments", device, Shards(), tick)
         assert reference is not None
@@ -204,7 +224,9 @@ class ImageEvaluation(Evaluation):
         if self._of_file:
             from ganlab.evaluation.statistics import StatisticsFile
 
-            return StatisticsFile(Path(self.reference), extractor=self.name, weights_sha256=self._extractor.sha256)
+            return StatisticsFile(
+                Path(self.reference), extractor=self.name, weights_sha256=self._extractor.sha256
+            )
         from ganlab.evaluation.reference import ReferenceCache
 
         return ReferenceCache(
@@ -212,7 +234,7 @@ class ImageEvaluation(Evaluation):
         )
 
     def _reference_of(
-        self, depth: "Depth", device: torch.device | str, shards: Shards, tick: Callable[[int], None] | None
+        self, depth: "Depth", device: torch.device | str, shards: Shards, tick: Tick | None
     ) -> "Reference | None":
         if depth not in self._references:
             source = shards.together(lambda: self._reference_source)

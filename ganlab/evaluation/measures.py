@@ -16,7 +16,15 @@ from ganlab.evaluation.neighbours import NEIGHBOURS, density_and_coverage, memor
 from ganlab.evaluation.reference import NEIGHBOURS_AMONG, Depth, Reference
 from ganlab.evaluation.result import JSON
 
-__all__ = ["KID_SUBSETS", "NEIGHBOURS", "PRECISION_NEIGHBOURS", "Wanted", "kid_subset_size", "measures", "splits"]
+__all__ = [
+    "KID_SUBSETS",
+    "NEIGHBOURS",
+    "PRECISION_NEIGHBOURS",
+    "Wanted",
+    "kid_subset_size",
+    "measures",
+    "splits",
+]
 
 CONFIDENT = 0.9  # probability from which on a classification counts
 KID_SUBSETS = 100  # these three are torch-fidelity's defaults
@@ -161,7 +169,8 @@ def _classes(fakes: Extracted, labels: Tensor | None, classes: Sequence[str]) ->
     if labels is None or logits.shape[1] != len(classes):
         raise EvaluationError(f"the extractor tells {logits.shape[1]} classes, the data have {len(classes)}")
     fake, real = (
-        torch.bincount(those, minlength=len(classes)).double() / len(those) for those in (logits.argmax(1), labels)
+        torch.bincount(those, minlength=len(classes)).double() / len(those)
+        for those in (logits.argmax(1), labels)
     )
     shares: dict[str, JSON] = {
         name: {"fake": f, "real": r} for name, f, r in zip(classes, fake.tolist(), real.tolist(), strict=True)

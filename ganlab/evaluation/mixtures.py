@@ -1,7 +1,7 @@
 """Generated points against a Gaussian mixture that is known: modes, quality, divergences, optimal transport."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganlab.data import DataSource, GaussianMixture
 from ganlab.errors import ConfigError, EvaluationError
-from ganlab.evaluation.result import JSON, Evaluation, Result, Sampler, sampled
+from ganlab.evaluation.result import JSON, Evaluation, Result, Sampler, Tick, sampled
 from ganlab.evaluation.shards import Shards
 from ganlab.randomness import fold
 
@@ -47,7 +47,13 @@ class MixtureEvaluation(Evaluation):
         if not isinstance(data, GaussianMixture):
             raise ConfigError(f"evaluation=mixture measures Gaussian mixtures, data={data.name} is not one")
         self.data, self.n_fake, self.batch_size, self.seed = data, n_fake, batch_size, seed
-        self.directions = {"modes": "max", "high_quality": "max", "reverse_kl": "min", "jsd": "min", "w1": "min"}
+        self.directions = {
+            "modes": "max",
+            "high_quality": "max",
+            "reverse_kl": "min",
+            "jsd": "min",
+            "w1": "min",
+        }
         self.selects, self._metrics = "jsd", metrics
 
     @property
@@ -56,11 +62,13 @@ class MixtureEvaluation(Evaluation):
 
     @property
     def standard(self) -> tuple[str, ...]:
-        return self.choose([name for name in self.names if name != "w1"] if self._metrics is None else self._metrics)
+        return self.choose(
+            [name for name in self.names if name != "w1"] if self._metrics is None else self._metrics
+        )
 
     def __call__(
         self, sample: Sampler, *, device: torch.device | str = "cpu", metrics: Sequence[str] | None = None,
-        tick: Callable[[int], None] | None = None,
+        tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         wanted, shards = self.choose(metrics), Shards()
 
@@ -71,7 +79,7 @@ class MixtureEvaluation(Evaluation):
                 some = numbers[start : start + self.batch_size]
                 parts.append(sampled(sample, some, shape=self.data.shape).to(device).double())
                 if tick is not None:
-                    tick(len(some) * shards.world)
+                    tick("samples", len(some) * shards.world, self.n_fake)
             return torch.cat(parts)
 
         points = shards.rows(shards.together(run), torch.ones(self.n_fake, dtype=torch.bool))

@@ -15,10 +15,11 @@ from torch import Tensor
 from ganlab.atomic import atomic_file, remove_abandoned
 from ganlab.data import TensorSet
 from ganlab.evaluation.extractors import Extractor
-from ganlab.evaluation.features import Tick, extract
+from ganlab.evaluation.features import extract
 from ganlab.evaluation.frechet import Moments, symmetric_root
 from ganlab.evaluation.neighbours import NEIGHBOURS, kth_neighbour, radii
 from ganlab.evaluation.once import claimed, wait_or_claim
+from ganlab.evaluation.result import Tick
 from ganlab.evaluation.shards import Shards
 
 NEIGHBOURS_AMONG = 10_000  # at most so many images take part in density, coverage and memorisation
@@ -65,7 +66,13 @@ class ReferenceCache:
     """
 
     def __init__(
-        self, extractor: Extractor, real: TensorSet, held_out: TensorSet | None, *, folder: Path, batch_size: int
+        self,
+        extractor: Extractor,
+        real: TensorSet,
+        held_out: TensorSet | None,
+        *,
+        folder: Path,
+        batch_size: int,
     ) -> None:
         self.extractor, self.real, self.held_out = extractor, real, held_out
         self.n, self.name, self.sha256 = len(real), real.name, real.sha256
@@ -133,7 +140,7 @@ class ReferenceCache:
         def features(data: TensorSet, kept: Tensor) -> Any:
             return extract(
                 self.extractor, rows_of(data), len(data), keep=kept, logits=False, batch_size=self.batch_size,
-                device=device, shards=shards, tick=tick,
+                device=device, shards=shards, what="reference", tick=tick,
             )  # fmt: skip
 
         real, fresh = features(self.real, keep), torch.empty(0, dtype=torch.float64)
@@ -145,7 +152,11 @@ class ReferenceCache:
         around, balls = real.features[chosen.to(real.features.device)], torch.empty(0, dtype=torch.float64)
         if depth != "moments":
             balls = radii(around)
-            fresh = kth_neighbour(fresh, around) if self.held_out is not None else kth_neighbour(around, around, k=2)
+            fresh = (
+                kth_neighbour(fresh, around)
+                if self.held_out is not None
+                else kth_neighbour(around, around, k=2)
+            )
         root = symmetric_root(real.moments.covariance)
         return Reference(real.moments, root, real.features.cpu(), chosen, balls.cpu(), fresh.cpu())
 

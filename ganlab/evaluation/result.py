@@ -18,6 +18,9 @@ JSON = str | int | float | bool | list | dict | None
 Sampler = Callable[[range], Tensor]
 """``sample(numbers)``: the fakes with these numbers, the same whatever else is asked for and in which batches."""
 
+Tick = Callable[[str, int, int], None]
+"""``tick(what, done, total)``: so many more of `total` images of a kind are done, over all processes together."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -74,13 +77,13 @@ class Evaluation(ABC):
     @abstractmethod
     def __call__(
         self, sample: Sampler, *, device: torch.device | str = "cpu", metrics: Sequence[str] | None = None,
-        tick: Callable[[int], None] | None = None,
+        tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         """Measure `n_fake` samples; draws nothing from the global random number generators itself.
 
         Args:
             metrics: some of `names`; None: the standard ones.
-            tick: called with the number of images done since its last call.
+            tick: called after every batch.
         """
 
     @abstractmethod
@@ -95,7 +98,9 @@ class Evaluation(ABC):
         if wanted is None:
             return self.standard
         if not self.names:
-            raise EvaluationError("this evaluation measures nothing; choose one, such as evaluation=inception")
+            raise EvaluationError(
+                "this evaluation measures nothing; choose one, such as evaluation=inception"
+            )
         known = {**{name: (name,) for name in self.names}, **self.short}
         for name in wanted:
             if name not in known:
@@ -117,7 +122,7 @@ class NoEvaluation(Evaluation):
 
     def __call__(
         self, sample: Sampler, *, device: torch.device | str = "cpu", metrics: Sequence[str] | None = None,
-        tick: Callable[[int], None] | None = None,
+        tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         return Result()
 
@@ -150,7 +155,7 @@ def check_finite(x: Tensor, numbers: range) -> None:
 
 def measure(
     evaluation: Evaluation, sampler: Callable[[int], Sampler], *, metrics: Sequence[str] | None,
-    device: torch.device | str | None, seeds: int | None = None, tick: Callable[[int], None] | None = None,
+    device: torch.device | str | None, seeds: int | None = None, tick: Tick | None = None,
 ) -> Result:  # fmt: skip
     """Evaluate samples of one or several seeds; a name that does not exist is told before the work.
 

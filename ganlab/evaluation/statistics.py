@@ -10,9 +10,9 @@ import torch
 
 from ganlab.atomic import atomic_file
 from ganlab.errors import EvaluationError
-from ganlab.evaluation.features import Tick
 from ganlab.evaluation.frechet import Moments, symmetric_root
 from ganlab.evaluation.reference import Depth, Reference
+from ganlab.evaluation.result import Tick
 from ganlab.evaluation.shards import Shards
 
 
@@ -21,7 +21,12 @@ def write_statistics(path: Path, moments: Moments, *, about: dict[str, str | int
 
     Raises EvaluationError if the file cannot be written.
     """
-    arrays: dict[str, Any] = {"mu": moments.mean.numpy(), "sigma": moments.covariance.numpy(), "n": moments.n, **about}
+    arrays: dict[str, Any] = {
+        "mu": moments.mean.numpy(),
+        "sigma": moments.covariance.numpy(),
+        "n": moments.n,
+        **about,
+    }
     try:
         with atomic_file(path) as file:
             np.savez(file, **arrays)
@@ -55,18 +60,33 @@ class StatisticsFile:
         try:
             with np.load(path, allow_pickle=False) as file:
                 mu, sigma = (np.asarray(file[name], dtype=np.float64) for name in ("mu", "sigma"))
-                said = {name: file[name].item() for name in ("n", "extractor", "weights_sha256") if name in file}
+                said = {
+                    name: file[name].item() for name in ("n", "extractor", "weights_sha256") if name in file
+                }
         except FileNotFoundError as error:
             raise EvaluationError(f"there is no file {path}") from error
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise EvaluationError(f"{path} holds no reference statistics, an .npz with mu and sigma: {error}") from error
-        if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)) or not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
-            raise EvaluationError(f"{path} holds mu of shape {mu.shape} and sigma of shape {sigma.shape}: no statistics")
+            raise EvaluationError(
+                f"{path} holds no reference statistics, an .npz with mu and sigma: {error}"
+            ) from error
+        if (
+            mu.ndim != 1
+            or sigma.shape != (len(mu), len(mu))
+            or not (np.isfinite(mu).all() and np.isfinite(sigma).all())
+        ):
+            raise EvaluationError(
+                f"{path} holds mu of shape {mu.shape} and sigma of shape {sigma.shape}: no statistics"
+            )
         for key, ours in (("extractor", extractor), ("weights_sha256", weights_sha256)):
             if said.get(key, ours) != ours:
-                raise EvaluationError(f"{path} was made with {key} {said[key]}, and this evaluation has {ours}")
+                raise EvaluationError(
+                    f"{path} was made with {key} {said[key]}, and this evaluation has {ours}"
+                )
         self.n: int | None = said.get("n")
-        self.name, self.sha256 = f"statistics:{path.name}", hashlib.sha256(mu.tobytes() + sigma.tobytes()).hexdigest()
+        self.name, self.sha256 = (
+            f"statistics:{path.name}",
+            hashlib.sha256(mu.tobytes() + sigma.tobytes()).hexdigest(),
+        )
         self.moments = Moments(self.n or 0, torch.from_numpy(mu), torch.from_numpy(sigma))
 
     def get(
@@ -75,4 +95,6 @@ class StatisticsFile:
         """The reference of FID, which is all that can be had of moments."""
         assert depth == "moments", f"{depth} asked of a file of statistics"
         nothing = torch.empty(0)
-        return Reference(self.moments, symmetric_root(self.moments.covariance), nothing, nothing.long(), nothing, nothing)
+        return Reference(
+            self.moments, symmetric_root(self.moments.covariance), nothing, nothing.long(), nothing, nothing
+        )
