@@ -42,6 +42,11 @@ class Run:
         return self._checkpoint or self.folder.newest_checkpoint()
 
     @property
+    def images(self) -> int:
+        """Real images that D had been shown at the checkpoint."""
+        return int(load_checkpoint(self.checkpoint)["ganlab"]["clock"]["images"])
+
+    @property
     def config(self) -> DictConfig:
         """The resolved configuration it was trained with."""
         return config.load(self.folder.config)

@@ -6,6 +6,7 @@ Reading and writing it needs neither torch nor lightning.
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -47,17 +48,21 @@ class RunFolder:
     Attributes:
         path: the folder.
         config: config.yaml, the resolved configuration.
+        environment: environment.json, how the run was started every time.
         metrics: metrics.jsonl, one JSON object a line with ``images`` and ``iteration``.
         samples: folder of sample grids, one PNG an evaluation.
         checkpoints: folder of ``IMAGES.ckpt``.
+        best_checkpoint: the one with the best value of the metric that selects, once there is one.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.config = self.path / "config.yaml"
+        self.environment = self.path / "environment.json"
         self.metrics = self.path / "metrics.jsonl"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
+        self.best_checkpoint = self.path / "best.ckpt"
 
     @classmethod
     def open(cls, path: Path | str) -> "RunFolder":
@@ -67,10 +72,11 @@ class RunFolder:
                 return cls(candidate)
         raise GanlabError(f"{path} is not a run: there is no config.yaml beside an environment.json in it")
 
-    def create(self, config: str) -> None:
-        """Make the folder, or note that its run goes on: what runs, from which commit, where.
+    def create(self, config: str, *, ranks: int = 1) -> str:
+        """Make the folder, or note that its run goes on: what runs, from which commit, where, on how many ranks.
 
-        environment.json is a list with one entry for every time the run was started.
+        Returns:
+            The text of environment.json, a list with one entry for every time the run was started.
         """
         try:
             for folder in (self.path, self.samples, self.checkpoints):
@@ -81,9 +87,11 @@ class RunFolder:
             raise GanlabError(
                 f"cannot write the run folder {self.path}: {error.strerror or error}"
             ) from error
-        starts = [*_read_json(self.path / "environment.json", []), environment()]
-        write_atomically(self.path / "environment.json", json.dumps(starts, indent=2) + "\n")
+        starts = [*_read_json(self.environment, []), {**environment(), "ranks": ranks}]
+        text = json.dumps(starts, indent=2) + "\n"
+        write_atomically(self.environment, text)
         write_atomically(self.config, config)
+        return text
 
     @property
     def exists(self) -> bool:
@@ -143,6 +151,28 @@ class RunFolder:
     def list_checkpoints(self) -> list[Path]:
         """Oldest first."""
         return sorted(self.checkpoints.glob("[0-9]*.ckpt"))
+
+    def keep_as_best(self, images: int) -> None:
+        """Give the checkpoint at so many images, if it is there, the name of the best one as well.
+
+        Raises CheckpointError if it cannot be written.
+        """
+        source = self.checkpoint(images)
+        if not source.is_file():
+            return
+        link = self.best_checkpoint.with_name(f".best.{os.getpid()}.part")
+        try:
+            link.unlink(missing_ok=True)
+            try:
+                os.link(source, link)  # no second copy on the disk while the first is kept
+            except OSError:  # a file system without hard links
+                shutil.copyfile(source, link)
+            link.replace(self.best_checkpoint)
+        except OSError as error:
+            link.unlink(missing_ok=True)
+            raise CheckpointError(
+                f"cannot write {self.best_checkpoint}: {error.strerror or error}"
+            ) from error
 
     def newest_checkpoint(self) -> Path:
         """Raises CheckpointError where there is none."""

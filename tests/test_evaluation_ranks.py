@@ -12,7 +12,7 @@ from torch import Tensor
 
 import ganlab  # noqa: F401  before torch_fidelity
 from ganlab.data import DataSource, Ring, TensorSet
-from ganlab.errors import EvaluationError
+from ganlab.errors import EvaluationError, GanlabError
 from ganlab.evaluation import ImageEvaluation, MixtureEvaluation
 
 METRICS = ["fid", "is", "is_std", "kid", "kid_std", "prc", "density", "coverage", "memorisation"]
@@ -87,7 +87,7 @@ def broken(rank: int) -> str:
 
     try:
         ImageEvaluation(data=Pictures(), cache=Path("nowhere"), extractor=extractor(), n_fake=9)(sample)
-    except EvaluationError as error:
+    except GanlabError as error:
         return str(error)
     return "nothing"
 
@@ -125,7 +125,9 @@ def test_the_number_of_processes_changes_nothing(world: int, tmp_path: Path) -> 
         assert said["asked"] == list(range(rank, 47, world))
         kid = said["metrics"].pop("kid_colours")  # a difference of sums as large as its deviation
         assert kid == pytest.approx(alone.metrics["kid_colours"], abs=1e-6 * alone.metrics["kid_std_colours"])
-        assert {**said["metrics"], "kid_colours": alone.metrics["kid_colours"]} == pytest.approx(alone.metrics, rel=1e-6)
+        assert {**said["metrics"], "kid_colours": alone.metrics["kid_colours"]} == pytest.approx(
+            alone.metrics, rel=1e-6
+        )
         said["metrics"]["kid_colours"] = kid
         assert said["metrics"] == told[0]["metrics"] == said["again"]
         assert said["two"] == told[0]["two"]

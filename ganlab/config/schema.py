@@ -83,6 +83,14 @@ class CheckpointConfig:
 
 
 @dataclass
+class SelectionConfig:
+    """How the last and the best checkpoint are compared at the end: on fresh samples of so many seeds (0: not at all)."""
+
+    seeds: int = key(3, least=0)
+    n_fake: int | None = key(None, least=2)
+
+
+@dataclass
 class SamplesConfig:
     """Images in a grid."""
 
@@ -114,12 +122,16 @@ class GameConfig:
 
 @dataclass
 class OptimizerConfig:
-    """One optimizer per player; the schedule ends at `final_lr` times the initial learning rate."""
+    """One optimizer per player; the schedule ends at `final_lr` times the initial learning rate.
+
+    A player's gradients are shortened to the norm `clip_norm` where they are longer; 0: never.
+    """
 
     generator: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
     schedule: str = key("constant", "constant", "linear", "cosine")
     final_lr: float = key(0.0, least=0, most=1)
+    clip_norm: float = key(0.0, least=0)
 
 
 @dataclass
@@ -160,6 +172,7 @@ class Config:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     log: LogConfig = field(default_factory=LogConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
     samples: SamplesConfig = field(default_factory=SamplesConfig)
     data: dict[str, Any] = field(default_factory=dict)
     network: NetworkConfig = field(default_factory=NetworkConfig)

@@ -115,10 +115,11 @@ def _inception_score(fakes: Extracted) -> dict[str, float]:
 
 def _kid(fakes: Extracted, reference: Reference) -> dict[str, float]:
     size = kid_subset_size(len(fakes.features), len(reference.features))
-    ours, theirs = fakes.features.double().cpu(), reference.features.double()  # in float32 the sums lose 1e-4 of KID
-    found = kid_features_to_metric(
-        ours, theirs, kid_subsets=KID_SUBSETS, kid_subset_size=size, verbose=False
-    )
+    ours, theirs = (
+        fakes.features.double().cpu(),
+        reference.features.double(),
+    )  # in float32 the sums lose 1e-4 of KID
+    found = kid_features_to_metric(ours, theirs, kid_subsets=KID_SUBSETS, kid_subset_size=size, verbose=False)
     return {"kid": found[KEY_METRIC_KID_MEAN], "kid_std": found[KEY_METRIC_KID_STD]}
 
 

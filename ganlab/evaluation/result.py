@@ -1,11 +1,13 @@
 """What every evaluation is: it takes a function that makes samples, and gives numbers with their protocol."""
 
+import copy
 import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -85,6 +87,12 @@ class Evaluation(ABC):
             metrics: some of `names`; None: the standard ones.
             tick: called after every batch.
         """
+
+    def afresh(self, *, seed: int, n_fake: int | None) -> Self:
+        """The same evaluation of other samples, as many as before where `n_fake` is None."""
+        other = copy.copy(self)
+        other.seed, other.n_fake = seed, n_fake or self.n_fake
+        return other
 
     @abstractmethod
     def prefetch(self) -> list[Path]:

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ganlab.errors import EvaluationError
+from ganlab.errors import OtherRankError
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Shards:
         """What the action gives here; if it fails on any process, all raise, so that none waits for ever.
 
         Raises:
-            EvaluationError: it failed on another process; its own error where it failed here.
+            OtherRankError: it failed on another process; its own error where it failed here.
         """
         if self.world == 1:
             return action()
@@ -50,7 +50,7 @@ class Shards:
         if failed is not None:
             raise failed
         if reason := next((text for text in told if text is not None), None):
-            raise EvaluationError(reason)
+            raise OtherRankError(reason)
         return result  # type: ignore[return-value]
 
     def first(self, action: Callable[[], T]) -> T:
