@@ -23,7 +23,7 @@ def compare_checkpoints(
     All ranks of a run call it.
     """
     metric, seeds = evaluation.selects, cfg.selection.seeds
-    if metric is None or metric not in evaluation.standard or not seeds:
+    if metric is None or not seeds or not folder.best_checkpoint.is_file():
         return
     fresh = evaluation.afresh(seed=evaluation.seed + 1, n_fake=cfg.selection.n_fake)
     found: dict[Path, dict[str, Any]] = {}

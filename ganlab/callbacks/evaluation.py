@@ -1,5 +1,6 @@
 """Measuring the averaged generator while it trains."""
 
+import math
 import time
 from typing import Any
 
@@ -56,7 +57,7 @@ class Evaluate(OnClock):
 
     def _select(self, images: int) -> None:
         name = self.evaluation.selects
-        if name is None or name not in self.final or images == 0:
+        if name is None or images == 0 or not math.isfinite(self.final.get(name, math.nan)):
             return
         sign = 1 if self.evaluation.directions[name] == "min" else -1
         if self.selected is None or sign * self.final[name] < sign * self.selected["value"]:
