@@ -115,7 +115,6 @@ class Run:
             truncation: keep |z| below it, see `Latent.numbered`.
             batch_norm: statistics of the generator's BatchNorm, see `choose_statistics`.
             config_dir: folders with YAML of the user's own.
-            tick: told after every batch.
 
         Returns:
             The metrics; the evaluation's protocol with ``weights_averaged``, ``truncation``, ``batch_norm``,

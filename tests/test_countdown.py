@@ -6,7 +6,9 @@ from ganlab import countdown
 from ganlab.countdown import Countdown
 
 
-def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     now = [100.0]
     monkeypatch.setattr(countdown.time, "monotonic", lambda: now[0])
     tell = Countdown()

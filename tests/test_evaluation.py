@@ -22,6 +22,7 @@ from ganlab.evaluation.measures import class_shares
 from ganlab.evaluation.mixtures import mode_metrics
 from ganlab.evaluation.neighbours import density_and_coverage, kth_neighbour, memorisation, radii
 from ganlab.evaluation.train_classifier import accuracy, train
+from ganlab.protocol import differences
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "evaluation"
 
@@ -296,6 +297,29 @@ def test_without_internet_the_prefetch_command_is_named(tmp_path, no_hub, monkey
     with pytest.raises(EvaluationError, match=r"ganlab prefetch evaluation=inception.*evaluation\.weights"):
         inception(tmp_path).prefetch()
     assert not list((tmp_path).rglob("*.pth*"))
+
+
+@pytest.mark.parametrize("extractor", ["clip-vit-b-32", "dinov2-vit-s-14"])
+def test_torch_fidelitys_other_extractors_name_it_too(extractor, tmp_path, no_hub, monkeypatch) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, extractor=extractor)
+    with pytest.raises(EvaluationError, match=f"ganlab prefetch evaluation=inception extractor={extractor}'"):
+        evaluation.prefetch()
+
+
+def test_half_precision_is_another_protocol(tmp_path, held_out) -> None:
+    full, half = (
+        ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=200, dtype=dtype)(sampler(held_out))
+        for dtype in ("float32", "bfloat16")
+    )
+    assert differences(full.protocol, half.protocol) == ["dtype"]
+    assert half.metrics["fid_digits"] == pytest.approx(full.metrics["fid_digits"], rel=0.1)
+    assert half.metrics["fid_digits"] != full.metrics["fid_digits"]
+    assert len(list((tmp_path / "reference").iterdir())) == 2
+    with pytest.raises(ValueError, match="dtype must be float32 or bfloat16"):
+        ImageEvaluation(data=Digits(), cache=tmp_path, dtype="float16")
 
 
 def test_a_wrong_download_is_named_and_not_kept(tmp_path, no_hub, monkeypatch) -> None:

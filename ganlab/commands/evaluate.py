@@ -2,11 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.commands import Command, UsageError
+from ganlab.commands import Command, UsageError, count
 from ganlab.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     add("--metrics", type=_names, metavar="A,B", help="measure only these, such as fid,is,kid,prc")
     add("--n", type=int, metavar="N", help="samples to measure (evaluation.n_fake)")
-    add("--seeds", type=_count, metavar="K", help="mean and spread over K sampling seeds")
+    add("--seeds", type=count, metavar="K", help="mean and spread over K sampling seeds")
     add(
         "--compare",
         action="append",
@@ -51,12 +50,6 @@ def _names(text: str) -> list[str]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"must be names with commas between them, got '{text}'")
     return names
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got '{text}'")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -206,15 +199,11 @@ def _ranked(results: dict[str, dict[str, Any]], asked: dict[str, Any]) -> dict[s
     width = max(map(len, names))
     print(f"by {metric}, best first")
     for place, name in enumerate(names, start=1):
-        result = results[name]
-        numbers = [
-            f"{key} {_number(result['metrics'][key], result.get('spread', {}).get(key))}" for key in shared
-        ]
+        spread, metrics = results[name].get("spread", {}), results[name]["metrics"]
+        numbers = [f"{key} {_number(metrics[key], spread.get(key))}" for key in shared]
         print(f"  {place}  {name:<{width}}  {'  '.join(numbers)}")
-    kept: Callable[[str], dict[str, Any]] = lambda name: {  # noqa: E731
-        key: value for key, value in results[name].items() if key != "said"
-    }
-    return {"ranked_by": metric, "ranking": [kept(name) for name in names]}
+        results[name].pop("said")
+    return {"ranked_by": metric, "ranking": [results[name] for name in names]}
 
 
 def _number(value: float, spread: float | None) -> str:

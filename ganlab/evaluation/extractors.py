@@ -173,12 +173,14 @@ def _construct(name: str, path: Path | None) -> FeatureExtractorBase:
             raise EvaluationError(
                 f"torch-fidelity loads {name} from torch.hub alone: leave evaluation.weights out"
             ) from error
-        except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
+        except (
+            RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError, OSError,
+        ) as error:  # fmt: skip
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise EvaluationError(f"{path} holds no weights of {name}: {reason}") from error
-        except OSError as error:
+            if path is not None:
+                raise EvaluationError(f"{path} holds no weights of {name}: {reason}") from error
             raise EvaluationError(
-                f"cannot fetch the weights of {name} ({error}): run 'ganlab prefetch evaluation=inception"
+                f"cannot fetch the weights of {name} ({reason}): run 'ganlab prefetch evaluation=inception"
                 f" extractor={name}' where there is internet, or set evaluation.weights to a file of them"
             ) from error
 

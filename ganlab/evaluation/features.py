@@ -60,14 +60,12 @@ def extract(
     sums = shards.together(run)
     dimension = shards.largest(0 if sums is None else len(sums.total))
     sums = sums or MomentSum(dimension, device=device)
-    features = _joined(kept, dimension, device)
-    rows = shards.rows(features, keep)
+    rows = shards.rows(_joined(kept, dimension, device), keep)
+    scores = None
     if logits:
         width = shards.largest(classes[0].shape[1] if classes else 0)
-        everything = torch.ones(n, dtype=torch.bool)
-        scores = shards.rows(_joined(classes, width, device), everything)
-        return Extracted(sums.over(shards).moments(), rows, scores)
-    return Extracted(sums.over(shards).moments(), rows, None)
+        scores = shards.rows(_joined(classes, width, device), torch.ones(n, dtype=torch.bool))
+    return Extracted(sums.over(shards).moments(), rows, scores)
 
 
 def _joined(parts: list[Tensor], width: int, device: torch.device | str) -> Tensor:

@@ -1,6 +1,5 @@
 """Generated images against real ones, in the feature space of an extractor."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +31,6 @@ _NAMED = (
     "density",
     "coverage",
 )  # always with their extractor: they have no customary one
-_log = logging.getLogger(__name__)
 
 
 class ImageEvaluation(Evaluation):
@@ -101,6 +99,7 @@ class ImageEvaluation(Evaluation):
         self.directions = {self._full(name): way for name, way in names.items()}
         self.selects = self._full("fid")
         self._metrics, self._references = metrics, dict["Depth", "Reference | None"]()
+        self._warned = False  # once is enough for all evaluations of a run
 
     def _full(self, name: str) -> str:
         """What a metric is called with this extractor."""
@@ -145,7 +144,7 @@ class ImageEvaluation(Evaluation):
         tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         from ganlab.evaluation.features import extract
-        from ganlab.evaluation.measures import Wanted, measures
+        from ganlab.evaluation.measures import Wanted, measures, warn_of_bias
 
         wanted = Wanted({name for name in self._possible if self._full(name) in self.choose(metrics)})
         shards = Shards()
@@ -159,8 +158,8 @@ class ImageEvaluation(Evaluation):
 
         def work_out() -> tuple[dict[str, float], dict[str, JSON]]:
             assert reference is not None
-            if "fid" in wanted.names:
-                self._warn_of_bias(reference)
+            if "fid" in wanted.names and not self._warned:
+                self._warned = warn_of_bias(self.n_fake, reference)
             labels = None if self._of_file else self._real.y
             return measures(fakes, reference, wanted, labels=labels, classes=self.data.classes)
 
@@ -181,10 +180,7 @@ class ImageEvaluation(Evaluation):
     @property
     def protocol(self) -> dict[str, JSON]:
         """All that decides the numbers, apart from the samples themselves."""
-        import torch_fidelity
-
         from ganlab.evaluation import measures
-        from ganlab.evaluation.reference import NEIGHBOURS_AMONG
 
         extractor, real, held_out = self._extractor, self._reference_source, self._held_out
         return {
@@ -196,11 +192,7 @@ class ImageEvaluation(Evaluation):
             "channels": "grey replicated to RGB" if self.data.shape[0] == 1 else "RGB",
             "quantisation": "uint8, rounded to nearest from [-1, 1], clipped",
             "seed": self.seed, "dtype": self.dtype, "batch_size": self.batch_size,
-            "inception_score_splits": measures.splits(self.n_fake),
-            "kid_subsets": measures.KID_SUBSETS, "kid_subset_size": measures.kid_subset_size(self.n_fake, real.n),
-            "precision_neighbours": measures.PRECISION_NEIGHBOURS,
-            "neighbours": measures.NEIGHBOURS, "neighbours_among": NEIGHBOURS_AMONG,
-            "torch_fidelity": torch_fidelity.__version__, "torch": str(torch.__version__),
+            **measures.definitions(self.n_fake, real.n),
         }  # fmt: skip
 
     @cached_property
@@ -242,19 +234,6 @@ class ImageEvaluation(Evaluation):
             source = shards.together(lambda: self._reference_source)
             self._references[depth] = source.get(depth, device=device, shards=shards, tick=tick)
         return self._references[depth]
-
-    def _warn_of_bias(self, reference: "Reference") -> None:
-        from ganlab.evaluation.frechet import distance_of_the_truth
-
-        dimensions = len(reference.moments.mean)
-        if self.n_fake <= dimensions and not self._warned:
-            self._warned = True
-            _log.warning(
-                "%d fakes in %d dimensions: FID is biased upwards, a perfect generator would get about %.3g",
-                self.n_fake, dimensions, distance_of_the_truth(reference.moments, reference.root, n=self.n_fake),
-            )  # fmt: skip
-
-    _warned = False  # once is enough for all evaluations of a run
 
 
 def _name(extractor: str | nn.Module) -> str:

@@ -1,9 +1,11 @@
 """From features and logits to numbers, through torch-fidelity's own functions where it has one."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch_fidelity
 from torch import Tensor
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
@@ -11,26 +13,17 @@ from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, p
 
 from ganlab.errors import EvaluationError
 from ganlab.evaluation.features import Extracted
-from ganlab.evaluation.frechet import frechet_distance
+from ganlab.evaluation.frechet import distance_of_the_truth, frechet_distance
 from ganlab.evaluation.neighbours import NEIGHBOURS, density_and_coverage, memorisation, nearest
 from ganlab.evaluation.reference import NEIGHBOURS_AMONG, Depth, Reference
 from ganlab.evaluation.result import JSON
-
-__all__ = [
-    "KID_SUBSETS",
-    "NEIGHBOURS",
-    "PRECISION_NEIGHBOURS",
-    "Wanted",
-    "kid_subset_size",
-    "measures",
-    "splits",
-]
 
 CONFIDENT = 0.9  # probability from which on a classification counts
 KID_SUBSETS = 100  # these three are torch-fidelity's defaults
 _KID_SUBSET = 1000
 PRECISION_NEIGHBOURS = 3
 _PAIRS = 8  # closest fakes and training images that are pointed out
+_log = logging.getLogger(__name__)
 _Numbers = tuple[dict[str, float], dict[str, JSON]]
 
 
@@ -63,6 +56,31 @@ def splits(n: int) -> int:
 def kid_subset_size(n_fake: int, n_real: int | None) -> int:
     """torch-fidelity's default, or as many images as there are."""
     return min(_KID_SUBSET, n_fake, n_real or n_fake)
+
+
+def definitions(n_fake: int, n_real: int | None) -> dict[str, JSON]:
+    """What a protocol says of how the metrics are defined, and by which libraries."""
+    return {
+        "inception_score_splits": splits(n_fake),
+        "kid_subsets": KID_SUBSETS,
+        "kid_subset_size": kid_subset_size(n_fake, n_real),
+        "precision_neighbours": PRECISION_NEIGHBOURS,
+        "neighbours": NEIGHBOURS,
+        "neighbours_among": NEIGHBOURS_AMONG,
+        "torch_fidelity": torch_fidelity.__version__,
+        "torch": str(torch.__version__),
+    }
+
+
+def warn_of_bias(n_fake: int, reference: Reference) -> bool:
+    """Warn where there are fewer fakes than features, and say how much of FID is that; returns whether it did."""
+    dimensions = len(reference.moments.mean)
+    if n_fake > dimensions:
+        return False
+    truth = distance_of_the_truth(reference.moments, reference.root, n=n_fake)
+    text = "%d fakes in %d dimensions: FID is biased upwards, a perfect generator would get about %.3g"
+    _log.warning(text, n_fake, dimensions, truth)
+    return True
 
 
 def measures(
