@@ -1,10 +1,14 @@
 """Data parallel training of two players: Lightning starts the processes, each step sends what it changes."""
 
+import subprocess
+
 import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
 
 from ganlab.errors import GanlabError
 from ganlab.ranks import AllRanks, Ranks
+
+_LAST_WORDS = 5.0  # seconds for a process to notice by itself, and to say why, that a run has failed
 
 
 class PlayersStrategy(DDPStrategy):
@@ -27,12 +31,21 @@ class PlayersStrategy(DDPStrategy):
         try:
             self.setup_environment()
         except (RuntimeError, ValueError) as error:  # torch.distributed's errors are RuntimeErrors
+            self.abandon()
             place = f"{environment.main_address}:{environment.main_port}"
             raise GanlabError(
                 f"the processes cannot meet at {place}: {str(error).splitlines()[0]};"
                 " MASTER_ADDR must name the first host, and MASTER_PORT a free port of it"
             ) from error
         return AllRanks()
+
+    def abandon(self) -> None:
+        """Let nobody live on whom this process has started: it has failed."""
+        for process in getattr(self.launcher, "procs", []):
+            try:
+                process.wait(_LAST_WORDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
     def configure_ddp(self) -> None:
         assert self.model is not None

@@ -253,8 +253,7 @@ class GAN(L.LightningModule):
         return self.means.pop(self.ranks)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        state = {"clock": asdict(self.clock), "means": self.means.state_dict(self.ranks)}
-        checkpoint["ganlab"] = {**state, "ranks": self.ranks.size}
+        checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict(self.ranks)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint.pop("loops", None)  # Lightning's own counters would leave a finished run nothing to do

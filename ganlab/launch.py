@@ -37,10 +37,14 @@ def allocation() -> tuple[int, int] | None:
             raise ConfigError(f"{size} processes, {on_node} of them here; torchrun: give every node as many")
         return on_node, size // on_node
     tasks, nodes = int(os.environ["SLURM_NTASKS"]), int(os.environ.get("SLURM_NNODES", 1))
+    if tasks > 1 and "SLURM_NTASKS_PER_NODE" not in os.environ:
+        raise ConfigError(
+            f"SLURM has started SLURM_NTASKS={tasks} tasks on SLURM_NNODES={nodes} nodes without"
+            " SLURM_NTASKS_PER_NODE; set --ntasks-per-node instead of --ntasks"
+        )
     if tasks % nodes:
         raise ConfigError(
-            f"SLURM_NTASKS={tasks} tasks do not divide among SLURM_NNODES={nodes} nodes;"
-            " set --ntasks-per-node instead of --ntasks"
+            f"SLURM_NTASKS={tasks} tasks do not divide among SLURM_NNODES={nodes} nodes; set --ntasks-per-node"
         )
     return tasks // nodes, nodes
 

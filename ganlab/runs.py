@@ -87,11 +87,16 @@ class RunFolder:
             raise GanlabError(
                 f"cannot write the run folder {self.path}: {error.strerror or error}"
             ) from error
-        starts = [*_read_json(self.environment, []), {**environment(), "ranks": ranks}]
+        starts = [*self.starts, {**environment(), "ranks": ranks}]
         text = json.dumps(starts, indent=2) + "\n"
         write_atomically(self.environment, text)
         write_atomically(self.config, config)
         return text
+
+    @property
+    def starts(self) -> list[dict[str, Any]]:
+        """What environment.json says of every start: time, command, commit, host, versions, ranks."""
+        return _read_json(self.environment, [])
 
     @property
     def exists(self) -> bool:

@@ -17,6 +17,7 @@ from ganlab.checkpoints import AtomicCheckpointIO
 from ganlab.distributed import PlayersStrategy
 from ganlab.errors import ConfigError
 from ganlab.precision import PlayerMixedPrecision
+from ganlab.ranks import Ranks
 
 
 def make_trainer(cfg: DictConfig) -> L.Trainer:
@@ -35,6 +36,11 @@ def make_trainer(cfg: DictConfig) -> L.Trainer:
     return trainer
 
 
+def connect(trainer: L.Trainer) -> Ranks:
+    """The processes that a Trainer trains in, started and connected; raises GanlabError if they cannot meet."""
+    return trainer.strategy.start() if isinstance(trainer.strategy, PlayersStrategy) else Ranks()
+
+
 def lightning_options(cfg: DictConfig) -> dict[str, Any]:
     """What every Trainer of ganlab is: it runs one endless epoch and leaves the rest to our callbacks."""
     _quieten_lightning()
@@ -49,8 +55,8 @@ def lightning_options(cfg: DictConfig) -> dict[str, Any]:
         device = "cpu" if accelerator == "cpu" else "cuda"
         plugins.append(PlayerMixedPrecision(trainer.precision, device))
         precision = {}
-    plugins.append(_ENVIRONMENTS[launch.launcher()]())
     devices, nodes = _devices_and_nodes(cfg)
+    plugins.append(_ENVIRONMENTS[launch.launcher()]())
     return {
         "accelerator": accelerator,
         "devices": devices,

@@ -1,5 +1,6 @@
 """From a configuration to a trained run."""
 
+import logging
 import socket
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -24,7 +25,9 @@ from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.selection import compare_checkpoints
 from ganlab.tracking import wandb_logger
-from ganlab.trainer import make_trainer
+from ganlab.trainer import connect, make_trainer
+
+_log = logging.getLogger(__name__)
 
 
 def train(cfg: DictConfig) -> Run:
@@ -39,16 +42,12 @@ def train(cfg: DictConfig) -> Run:
         GanlabError: in one sentence; what was saved before is still there.
     """
     parts, trainer = build(cfg), make_trainer(cfg)
-    ranks = parts.gan.ranks = _connect(trainer)
+    ranks = parts.gan.ranks = connect(trainer)
     folder, checkpoint, started = ranks.first(lambda: _open(cfg, ranks.size))
     if started:
         _check_shared(folder, started, ranks)
         _fit(cfg, parts, trainer, folder, checkpoint)
     return Run(folder)
-
-
-def _connect(trainer: L.Trainer) -> Ranks:
-    return trainer.strategy.start() if isinstance(trainer.strategy, PlayersStrategy) else Ranks()
 
 
 def _open(cfg: DictConfig, ranks: int) -> tuple[RunFolder, Path | None, str]:
@@ -59,6 +58,14 @@ def _open(cfg: DictConfig, ranks: int) -> tuple[RunFolder, Path | None, str]:
     if images >= cfg.budget.images:
         _conclude(folder, images, cfg.budget.images)
         return folder, checkpoint, ""
+    if checkpoint and folder.starts and (before := folder.starts[-1].get("ranks", ranks)) != ranks:
+        _log.warning(
+            "the run %s was on %d ranks and goes on on %d: in the same order of the data, which then make"
+            " batches of another size and sums that round otherwise",
+            folder.path,
+            before,
+            ranks,
+        )
     started = folder.create(config.to_yaml(cfg), ranks=ranks)
     folder.write_summary(state="running", reason=None)
     return folder, checkpoint, started
@@ -100,6 +107,8 @@ def _fit(
                 error = TrainingError("lost contact with another process of this run, which has ended")
             reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
             _record(gan, folder, state="failed", reason=reason)
+            if isinstance(trainer.strategy, PlayersStrategy):
+                trainer.strategy.abandon()
             raise error
     if interruption.granted == Request.REQUEUE and launch.job():
         ranks.first(launch.requeue)
@@ -129,7 +138,7 @@ def dry_run(cfg: DictConfig) -> str:
     )
     parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
     trainer = make_trainer(cfg)
-    parts.gan.ranks = _connect(trainer)
+    parts.gan.ranks = connect(trainer)
     trainer.fit(parts.gan, one_step)
     means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())

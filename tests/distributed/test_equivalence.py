@@ -12,10 +12,10 @@ import torch
 import torch.distributed as dist
 
 import ganlab
-from ganlab import config, training
+from ganlab import config
 from ganlab.gan import DISCRIMINATOR, GAN
 from ganlab.parts import build
-from ganlab.trainer import make_trainer
+from ganlab.trainer import connect, make_trainer
 from tests.conftest import TINY
 
 Ranks = Callable[..., list[Any]]
@@ -34,7 +34,7 @@ GAMES = {
 def _play(words: list[str], *callbacks: L.Callback) -> GAN:
     cfg = config.compose(words)
     parts, trainer = build(cfg), make_trainer(cfg)
-    parts.gan.ranks = training._connect(trainer)
+    parts.gan.ranks = connect(trainer)
     trainer.callbacks += callbacks
     trainer.fit(parts.gan, parts.data)
     return parts.gan
