@@ -1,19 +1,17 @@
 """Several processes give the numbers of one: real groups over gloo, shares without padding, one cache."""
 
-import json
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from torch import Tensor
 
 import ganlab  # noqa: F401  before torch_fidelity
 from ganlab.data import DataSource, Ring, TensorSet
 from ganlab.errors import EvaluationError, GanlabError
 from ganlab.evaluation import ImageEvaluation, MixtureEvaluation
+from tests.processes import Group
 
 METRICS = ["fid", "is", "is_std", "kid", "kid_std", "prc", "density", "coverage", "memorisation"]
 
@@ -92,32 +90,24 @@ def broken(rank: int) -> str:
     return "nothing"
 
 
-def work(rank: int, world: int, port: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world
-    )
+def work(folder: Path) -> dict[str, Any]:
+    torch.distributed.init_process_group("gloo")
     asked, result = measure(folder / "cache", batch_size=7)
     again = measure(folder / "cache", batch_size=7)[1]
     few = ImageEvaluation(data=Pictures(), cache=folder / "cache", extractor=extractor(), n_fake=2)
     two = few(lambda n: pictures(2, 5)[n.start : n.stop : n.step], metrics=few.choose(["fid"])).metrics
-    said = {
+    told = {
         "asked": asked, "metrics": result.metrics, "protocol": result.protocol, "again": again.metrics, "two": two,
-        "ring": ring(), "broken": broken(rank),
+        "ring": ring(), "broken": broken(torch.distributed.get_rank()),
     }  # fmt: skip
-    (folder / f"{rank}.json").write_text(json.dumps(said))
     torch.distributed.destroy_process_group()
+    return told
 
 
 @pytest.mark.parametrize("world", [2, 3])
 def test_the_number_of_processes_changes_nothing(world: int, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = mp.get_context("forkserver")
-    context.set_forkserver_preload(["ganlab.evaluation.measures"])
-    mp.start_processes(work, (world, port, tmp_path), nprocs=world, start_method="forkserver")
-    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(world)]
+    with Group(world, work, tmp_path) as group:
+        told = group.results()
 
     asked, alone = measure(tmp_path / "other", batch_size=20)
     assert asked == list(range(47))
@@ -136,14 +126,13 @@ def test_the_number_of_processes_changes_nothing(world: int, tmp_path: Path) -> 
     assert told[0]["protocol"] == {**alone.protocol, "batch_size": 7, "processes": world}
     assert alone.metrics["fid_colours"] > 0.1
     assert 0 < alone.metrics["recall_colours"] < 1
-    assert len(list((tmp_path / "cache" / "reference").iterdir())) == 2  # of two depths, no claim, no part
+    assert len(list((tmp_path / "cache" / "reference").iterdir())) == 1  # for all that is asked; no claim, no part
 
 
-def compute(rank: int, folder: Path) -> None:
+def compute(folder: Path) -> tuple[dict[str, float], int]:
     """One of several jobs that know nothing of one another."""
     from ganlab.evaluation import reference
 
-    torch.set_num_threads(1)
     made = []
     real = reference.ReferenceCache._compute
 
@@ -152,12 +141,12 @@ def compute(rank: int, folder: Path) -> None:
         return real(self, *arguments)
 
     reference.ReferenceCache._compute = counted
-    result = measure(folder / "cache", batch_size=7)[1]
-    (folder / f"{rank}.json").write_text(json.dumps([len(made), result.metrics]))
+    metrics = measure(folder / "cache", batch_size=7)[1].metrics
+    return metrics, len(made)
 
 
 def test_jobs_that_start_together_compute_the_reference_once(tmp_path: Path) -> None:
-    mp.start_processes(compute, (tmp_path,), nprocs=3, start_method="forkserver")
-    told = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(3)]
-    assert sum(made for made, _ in told) == 1
-    assert told[0][1] == told[1][1] == told[2][1]
+    with Group(3, compute, tmp_path) as group:
+        (one, first), (two, second), (three, third) = group.results()
+    assert first + second + third == 1
+    assert one == two == three
