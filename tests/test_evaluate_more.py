@@ -257,7 +257,7 @@ def test_any_generator_by_its_name(files: Path, capsys: pytest.CaptureFixture[st
         capsys, *words, "data=digits", "data.resolution=32"
     )
     assert "--reference PATH, or data=NAME" in refused(capsys, *words, code=2)
-    assert "generator.wide" in refused(capsys, *words, "generator.wide=3", "data=digits")
+    assert "unexpected keyword argument 'wide'" in refused(capsys, *words, "generator.wide=3", "data=digits")
     linear = "generator._target_=torch.nn.Identity"
     assert "with a latent_dim, Identity is none" in refused(capsys, linear, "data=digits")
 
