@@ -42,10 +42,10 @@ class ImageArray(DataSource):
 
 def _read(path: Path) -> np.ndarray:
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
+        with path.open("rb") as file:  # NumPy leaves a damaged archive open
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                return found
             arrays = [found[name] for name in found.files]
     except FileNotFoundError as error:
         raise EvaluationError(f"there is no file {path}") from error

@@ -58,7 +58,7 @@ class StatisticsFile:
 
     def __init__(self, path: Path, *, extractor: str, weights_sha256: str) -> None:
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 mu, sigma = (np.asarray(file[name], dtype=np.float64) for name in ("mu", "sigma"))
                 said = {
                     name: file[name].item() for name in ("n", "extractor", "weights_sha256") if name in file
