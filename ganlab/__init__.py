@@ -17,15 +17,17 @@ _torchvision.install()  # before anything imports lightning, torchmetrics or tor
 if TYPE_CHECKING:
     from ganlab.config import compose
     from ganlab.evaluation import evaluate_folders
+    from ganlab.generators import evaluate_generator
     from ganlab.run import Run, load
     from ganlab.training import train
 
-__all__ = ["Run", "compose", "evaluate_folders", "load", "train"]
+__all__ = ["Run", "compose", "evaluate_folders", "evaluate_generator", "load", "train"]
 
 _HOME = {
     "Run": "ganlab.run",
     "compose": "ganlab.config",
     "evaluate_folders": "ganlab.evaluation",
+    "evaluate_generator": "ganlab.generators",
     "load": "ganlab.run",
     "train": "ganlab.training",
 }

@@ -1,6 +1,7 @@
 """A run that can be asked for samples and their measures: what `ganlab.train` returns and `ganlab.load` opens."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from ganlab import config
 from ganlab.checkpoints import load_checkpoint
 from ganlab.data import DataSource
 from ganlab.errors import CheckpointError
-from ganlab.evaluation import Evaluation, Result, measure, usable_device
+from ganlab.evaluation import Evaluation, Result, Tick
 from ganlab.evaluation.weights_files import file_sha256
 from ganlab.latent import Latent
 from ganlab.networks.build import build_generator
 from ganlab.places import cache_folder
 from ganlab.runs import RunFolder
-from ganlab.sampling import evaluation_samples, generate
+from ganlab.sampling import generate, measure_generator
 
 
 class Run:
@@ -39,6 +40,11 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         return self._checkpoint or self.folder.newest_checkpoint()
+
+    @property
+    def images(self) -> int:
+        """Real images that D had been shown at the checkpoint."""
+        return int(load_checkpoint(self.checkpoint)["ganlab"]["clock"]["images"])
 
     @property
     def config(self) -> DictConfig:
@@ -93,44 +99,56 @@ class Run:
 
     def evaluate(
         self, overrides: Sequence[str] = (), *, metrics: Sequence[str] | None = None,
-        device: torch.device | str | None = None, averaged: bool = True,
-        config_dir: Sequence[Path | str] | None = None,
+        device: torch.device | str | None = None, averaged: bool = True, seeds: int | None = None,
+        truncation: float | None = None, batch_norm: str = "running",
+        config_dir: Sequence[Path | str] | None = None, tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         """Measure the generator as `ganlab evaluate` does, by default as the run itself does while it trains.
 
         Args:
-            overrides: ``evaluation=inception``, ``evaluation.n_fake=5000``, ``evaluation.weights=FILE``, and where
-                the data lie now, ``data.root=PATH``.
-            metrics: names of those to keep, ``fid`` for ``fid_digits`` will do; None: all.
+            overrides: ``evaluation=inception``, ``extractor=vgg16``, ``evaluation.n_fake=5000``,
+                ``evaluation.weights=FILE``, and where the data lie now, ``data.root=PATH``.
+            metrics: names of those to measure, ``fid`` for ``fid_digits`` will do; None: the standard ones.
             device: to generate and to measure on; None: a GPU if there is one.
             averaged: measure the moving average of the weights, not those of the last step.
+            seeds: how many sampling seeds; metrics are then means, with their spread.
+            truncation: keep |z| below it, see `Latent.numbered`.
+            batch_norm: statistics of the generator's BatchNorm, see `choose_statistics`.
             config_dir: folders with YAML of the user's own.
 
         Returns:
-            The metrics; the evaluation's protocol with ``weights_averaged``, ``images`` seen in training, and
-            ``checkpoint_sha256``.
+            The metrics; the evaluation's protocol with ``weights_averaged``, ``truncation``, ``batch_norm``,
+            ``images`` seen in training, and ``checkpoint_sha256``.
 
         Raises:
             GanlabError: no checkpoint yet, an unknown metric, missing weights or data, or parts that do not fit.
         """
         path = self.checkpoint
-        cfg = config.with_evaluation(self.config, overrides, config_dir)
-        source = config.instantiate(cfg.data, "data")
-        evaluation: Evaluation = config.instantiate(
-            cfg.evaluation, "evaluation", data=source, cache=cache_folder()
-        )
+        cfg, source, evaluation = self.evaluation(overrides, config_dir)
         checkpoint, sha256 = load_checkpoint(path), file_sha256(path)  # while it trains, old ones go
-        device = usable_device(device)
-        generator = self._generator(path, checkpoint, cfg, source, averaged=averaged).to(device)
-        latent = Latent(cfg.network.latent_dim, cfg.network.latent)
-        sample = evaluation_samples(generator, latent, seed=evaluation.seed, device=device)
-        result = measure(evaluation, sample, metrics=metrics, device=device)
+        generator = self._generator(path, checkpoint, cfg, source, averaged=averaged)
+        result = measure_generator(
+            evaluation, generator, Latent(cfg.network.latent_dim, cfg.network.latent), metrics=metrics,
+            device=device, seeds=seeds, truncation=truncation, batch_norm=batch_norm, tick=tick,
+        )  # fmt: skip
         of_checkpoint = {
             "weights_averaged": averaged,
             "images": checkpoint["ganlab"]["clock"]["images"],
             "checkpoint_sha256": sha256,
         }
-        return Result(result.metrics, {**result.protocol, **of_checkpoint})
+        return replace(result, protocol={**result.protocol, **of_checkpoint})
+
+    def evaluation(
+        self, overrides: Sequence[str] = (), config_dir: Sequence[Path | str] | None = None
+    ) -> tuple[DictConfig, DataSource, Evaluation]:
+        """What the run would be measured by: its configuration with these overrides, its data, the evaluation."""
+        cfg = config.with_evaluation(self.config, overrides, config_dir)
+        source = config.instantiate(cfg.data, "data")
+        return (
+            cfg,
+            source,
+            config.instantiate(cfg.evaluation, "evaluation", data=source, cache=cache_folder()),
+        )
 
 
 def load(path: Path | str) -> Run:

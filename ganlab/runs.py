@@ -6,6 +6,7 @@ Reading and writing it needs neither torch nor lightning.
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,7 @@ class RunFolder:
         metrics: metrics.jsonl, one JSON object a line with ``images`` and ``iteration``.
         samples: folder of sample grids, one PNG an evaluation.
         checkpoints: folder of ``IMAGES.ckpt``.
+        best_checkpoint: the one with the best value of the metric that selects, once there is one.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -60,6 +62,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
+        self.best_checkpoint = self.path / "best.ckpt"
 
     @classmethod
     def open(cls, path: Path | str) -> "RunFolder":
@@ -153,6 +156,28 @@ class RunFolder:
     def list_checkpoints(self) -> list[Path]:
         """Oldest first."""
         return sorted(self.checkpoints.glob("[0-9]*.ckpt"))
+
+    def keep_as_best(self, images: int) -> None:
+        """Give the checkpoint at so many images, if it is there, the name of the best one as well.
+
+        Raises CheckpointError if it cannot be written.
+        """
+        source = self.checkpoint(images)
+        if not source.is_file():
+            return
+        link = self.best_checkpoint.with_name(f".best.{os.getpid()}.part")
+        try:
+            link.unlink(missing_ok=True)
+            try:
+                os.link(source, link)  # no second copy on the disk while the first is kept
+            except OSError:  # a file system without hard links
+                shutil.copyfile(source, link)
+            link.replace(self.best_checkpoint)
+        except OSError as error:
+            link.unlink(missing_ok=True)
+            raise CheckpointError(
+                f"cannot write {self.best_checkpoint}: {error.strerror or error}"
+            ) from error
 
     def newest_checkpoint(self) -> Path:
         """Raises CheckpointError where there is none."""

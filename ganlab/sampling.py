@@ -1,19 +1,29 @@
 """Samples from a generator in batches, each a function of its number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ganlab.data.source import to_uint8
+from ganlab.errors import EvaluationError
+from ganlab.evaluation.result import Evaluation, Result, Tick, check_finite, measure, usable_device
 from ganlab.latent import Latent
 
 _BATCH = 256
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, latents: Tensor, *, device: torch.device | str = "cpu") -> Tensor:
-    """Samples for latents (N, dim), made in evaluation mode without autocast: uint8 images or float points, (N, ...)."""
+def generate(
+    generator: nn.Module, latents: Tensor, *, device: torch.device | str = "cpu", numbers: range | None = None
+) -> Tensor:
+    """Samples for latents (N, dim), made in evaluation mode without autocast: uint8 images or float points, (N, ...).
+
+    Args:
+        numbers: those of the samples; raises EvaluationError naming the first one that is not finite.
+    """
     training = generator.training
     generator.eval()
     try:
@@ -22,17 +32,100 @@ def generate(generator: nn.Module, latents: Tensor, *, device: torch.device | st
             samples = torch.cat([generator(z.to(device, dtype)) for z in latents.split(_BATCH)])
     finally:
         generator.train(training)
+    if numbers is not None:
+        check_finite(samples, numbers)
     return to_uint8(samples) if samples.dim() == 4 else samples.float()
 
 
 def evaluation_samples(
     generator: nn.Module, latent: Latent, *, seed: int, device: torch.device | str = "cpu",
     truncation: float | None = None,
-) -> Callable[[int, int], Tensor]:  # fmt: skip
-    """A function (n, start) -> samples number start to start + n - 1, for evaluations."""
+) -> Callable[[range], Tensor]:  # fmt: skip
+    """A function of numbers -> the samples with these numbers, for evaluations.
 
-    def sample(n: int, start: int) -> Tensor:
-        latents = latent.numbered(start, n, seed=seed, purpose="evaluation", truncation=truncation)
-        return generate(generator, latents, device=device)
+    It raises EvaluationError for a sample that is NaN or infinite: as uint8 it would look like any other.
+    """
+
+    def sample(numbers: range) -> Tensor:
+        between = latent.numbered(
+            numbers[0], numbers[-1] - numbers[0] + 1, seed=seed, purpose="evaluation", truncation=truncation
+        )
+        return generate(generator, between[:: numbers.step], device=device, numbers=numbers)
 
     return sample
+
+
+def measure_generator(
+    evaluation: Evaluation, generator: nn.Module, latent: Latent, *, metrics: Sequence[str] | None = None,
+    device: torch.device | str | None = None, seeds: int | None = None, truncation: float | None = None,
+    batch_norm: str = "running", tick: Tick | None = None,
+) -> Result:  # fmt: skip
+    """Measure what a generator makes of numbered latents, see `measure`; the protocol says how they were made."""
+    device = usable_device(device)
+    generator = generator.to(device)
+    statistics = choose_statistics(generator, latent, batch_norm, seed=evaluation.seed, device=device)
+    result = measure(
+        evaluation,
+        lambda seed: evaluation_samples(generator, latent, seed=seed, device=device, truncation=truncation),
+        metrics=metrics, device=device, seeds=seeds, tick=tick,
+    )  # fmt: skip
+    how = {"truncation": truncation, "batch_norm": statistics}
+    return replace(result, protocol={**result.protocol, **how})
+
+
+def choose_statistics(
+    generator: nn.Module, latent: Latent, choice: str, *, seed: int, device: torch.device | str = "cpu"
+) -> str:
+    """Have G's BatchNorm use these statistics when it is sampled; returns what a protocol says of it.
+
+    Args:
+        generator: changed in place, unless the choice is ``running``.
+        choice: ``running`` averages of training; those of each ``batch``; ``standing:N``, the mean statistics over N
+            batches of 256 latents (Brock et al. 2019), which do not lag behind the weights.
+
+    Raises:
+        EvaluationError: another choice.
+    """
+    word, _, count = choice.partition(":")
+    if choice not in ("running", "batch") and not (
+        word == "standing" and count.isdecimal() and int(count) > 0
+    ):
+        raise EvaluationError(f"batch_norm must be running, batch or standing:N, got '{choice}'")
+    norms = batch_norms(generator)
+    if not norms:
+        return "none"
+    if word == "standing":
+        _stand(generator, norms, latent, batches=int(count), seed=seed, device=device)
+        return f"standing statistics over {count} batches of {_BATCH}"
+    if word == "batch":
+        for norm in norms:
+            norm.running_mean = norm.running_var = norm.num_batches_tracked = (
+                None  # then a batch's own are used
+            )
+    return word
+
+
+@torch.no_grad()
+def _stand(
+    generator: nn.Module,
+    norms: list[Any],
+    latent: Latent,
+    *,
+    batches: int,
+    seed: int,
+    device: torch.device | str,
+) -> None:
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean of all batches
+        norm.train()
+    dtype = next(generator.parameters()).dtype
+    for batch in range(batches):
+        generator(latent.numbered(batch * _BATCH, _BATCH, seed=seed, purpose="standing").to(device, dtype))
+    generator.eval()
+
+
+def batch_norms(network: nn.Module) -> list[Any]:
+    """Its BatchNorm layers with running statistics."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
+    return [layer for layer in network.modules() if isinstance(layer, kinds) and layer.track_running_stats]

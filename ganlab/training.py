@@ -23,6 +23,7 @@ from ganlab.ranks import Ranks
 from ganlab.resume import open_folder
 from ganlab.run import Run
 from ganlab.runs import RunFolder
+from ganlab.selection import compare_checkpoints
 from ganlab.tracking import wandb_logger
 from ganlab.trainer import connect, make_trainer
 
@@ -95,6 +96,8 @@ def _fit(
         trainer.callbacks += _callbacks(cfg, parts, folder, interruption)  # type: ignore[attr-defined]
         try:
             trainer.fit(gan, parts.data, ckpt_path=checkpoint, weights_only=True)
+            if gan.clock.images >= cfg.budget.images:
+                compare_checkpoints(cfg, parts.evaluation, folder, device=gan.device)
             ranks.first(lambda: _conclude(folder, gan.clock.images, cfg.budget.images))
         except BaseException as error:
             if interruption.urgent:
@@ -158,10 +161,11 @@ def _callbacks(
     log = MetricsLog(folder, every=cfg.log.every, budget=budget)
     latents = parts.gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     saved, keep = cfg.checkpoint.every or every, cfg.checkpoint.keep
+    evaluate = Evaluate(parts.evaluation, log, every=every, budget=budget)
     return [
         log,
-        Evaluate(parts.evaluation, log, every=every, budget=budget),
+        evaluate,
         SampleGrids(latents, parts.source, folder, every=every, budget=budget),
-        Checkpoints(folder, interruption, every=saved, keep=keep, budget=budget),
+        Checkpoints(folder, interruption, evaluate, every=saved, keep=keep, budget=budget),
         Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import DictConfig
 
 import ganlab
@@ -51,3 +52,24 @@ def crash_after(steps: int, cfg: DictConfig) -> None:
         patch.setattr(GAN, "training_step", step)
         with pytest.raises(OSError, match="burns"):
             ganlab.train(cfg)
+
+
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory) -> Path:
+    """A checkpoint in the official layout with He-initialised convolutions: features of a useful size."""
+    import torch_fidelity.feature_extractor_inceptionv3 as module
+
+    class Skeleton(module.FeatureExtractorInceptionV3):
+        def load_state_dict(self, *_args, **_kwargs):  # the constructor insists on loading something
+            return None
+
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
+        torch.manual_seed(0)
+        patch.setattr(module, "load_state_dict_from_url", lambda *_args, **_kwargs: {})
+        network = Skeleton("skeleton", ["2048"])
+        for layer in network.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    path = tmp_path_factory.mktemp("weights") / "inception.pth"
+    torch.save(network.state_dict(), path)
+    return path

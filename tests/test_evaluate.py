@@ -166,8 +166,8 @@ def test_data_that_moved_are_found_where_the_words_say(tmp_path: Path) -> None:
 
 def test_names_are_known_before_measuring(run: ganlab.Run, tmp_path: Path) -> None:
     evaluation = ImageEvaluation(data=Digits(), cache=tmp_path)
-    assert set(evaluation.names) == set(run.summary["final"])
+    assert set(evaluation.standard) == set(run.summary["final"])
     asked = []
-    with pytest.raises(EvaluationError, match="no metric 'kid'"):
-        measure(evaluation, lambda n, start: asked.append(n), metrics=["kid"], device="cpu")  # type: ignore[arg-type, func-returns-value]
+    with pytest.raises(EvaluationError, match="no metric 'kit'"):
+        measure(evaluation, lambda seed: asked.append(seed), metrics=["kit"], device="cpu")  # type: ignore[arg-type, func-returns-value]
     assert asked == []

@@ -10,71 +10,29 @@ import pytest
 import torch
 import yaml
 from torch import Tensor
-from torch.utils.data import Dataset
 
 import ganlab.evaluation.reference
 import ganlab.evaluation.weights_files as weights_files
-from ganlab.data import DataSource, Digits, Grid, Ring, TensorSet
+from ganlab.data import Digits, Grid, Ring
 from ganlab.errors import ConfigError, EvaluationError
 from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, NoEvaluation, Result
 from ganlab.evaluation.classifier import DigitClassifier
 from ganlab.evaluation.frechet import Moments, MomentSum, frechet_distance
-from ganlab.evaluation.images import class_shares
+from ganlab.evaluation.measures import class_shares
 from ganlab.evaluation.mixtures import mode_metrics
 from ganlab.evaluation.neighbours import density_and_coverage, kth_neighbour, memorisation, radii
 from ganlab.evaluation.train_classifier import accuracy, train
+from ganlab.protocol import differences
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "evaluation"
 
 
-class Pictures(DataSource):
-    """Coloured noise of 20 pixels."""
-
-    name = "pictures"
-    shape = (3, 20, 20)
-
-    def _load(self, split: str) -> TensorSet:
-        return TensorSet(f"pictures/{split}", pictures(14, seed=0, shift=0))
-
-
-class Images(Dataset):
-    """What torch-fidelity takes in place of a folder."""
-
-    def __init__(self, x: Tensor) -> None:
-        self.x = x
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, i: int) -> Tensor:
-        return self.x[i]
-
-
-def pictures(n: int, *, seed: int, shift: int) -> Tensor:
-    draw = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 200, (n, 3, 20, 20), generator=draw).add(shift).to(torch.uint8)
-
-
 def sampler(x: Tensor):
-    return lambda n, start: x[start : start + n]
+    return lambda numbers: x[numbers.start : numbers.stop : numbers.step]
 
 
 def evaluate(x: Tensor, *, cache: Path, **options) -> Result:
     return ImageEvaluation(data=Digits(), cache=cache, n_fake=len(x), **options)(sampler(x))
-
-
-def fidelity(fake: Tensor, real: Tensor, **options) -> dict[str, float]:
-    from torch_fidelity import calculate_metrics
-
-    found = calculate_metrics(
-        input1=Images(fake), input2=Images(real), cuda=False, fid=True, isc=True, cache=False, verbose=False,
-        save_cpu_ram=True, **options,
-    )  # fmt: skip
-    return {
-        "fid": found["frechet_inception_distance"],
-        "is": found["inception_score_mean"],
-        "is_std": found["inception_score_std"],
-    }
 
 
 # --- the mathematics -------------------------------------------------------------------------------------
@@ -175,63 +133,6 @@ def test_the_mixture_itself_scores_perfectly(data) -> None:
     assert result.protocol["n_fake"] == 2500
 
 
-# --- agreement with torch-fidelity -----------------------------------------------------------------------
-
-
-def test_digits_agree_with_torch_fidelity(tmp_path) -> None:
-    digits = Digits()
-    fake = digits.split("held_out").x[:333].flip(3)  # mirrored, so that the distance is far from 0
-    found = evaluate(fake, cache=tmp_path, batch_size=100)
-    real = digits.split("train").x
-    expected = fidelity(fake, real, feature_extractor="digits")
-    assert expected["fid"] > 1
-    assert found.metrics["fid_digits"] == pytest.approx(expected["fid"], abs=1e-4, rel=1e-5)
-    assert found.metrics["is_digits"] == pytest.approx(expected["is"], rel=1e-6)
-    assert found.metrics["is_std_digits"] == pytest.approx(expected["is_std"], rel=1e-4)
-
-
-@pytest.fixture(scope="session")
-def inception_file(tmp_path_factory) -> Path:
-    """A checkpoint in the official layout with He-initialised convolutions: features of a useful size."""
-    import torch_fidelity.feature_extractor_inceptionv3 as module
-
-    class Skeleton(module.FeatureExtractorInceptionV3):
-        def load_state_dict(self, *_args, **_kwargs):  # the constructor insists on loading something
-            return None
-
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
-        torch.manual_seed(0)
-        patch.setattr(module, "load_state_dict_from_url", lambda *_args, **_kwargs: {})
-        network = Skeleton("skeleton", ["2048"])
-        for layer in network.modules():
-            if isinstance(layer, torch.nn.Conv2d):
-                torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    path = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.save(network.state_dict(), path)
-    return path
-
-
-def test_inception_agrees_with_torch_fidelity(tmp_path, inception_file) -> None:
-    fake = pictures(12, seed=1, shift=40)
-    data = Pictures()
-    evaluation = ImageEvaluation(
-        data=data, cache=tmp_path, extractor="inception-v3-compat", weights=str(inception_file), n_fake=12,
-        batch_size=7,
-    )  # fmt: skip
-    found = evaluation(sampler(fake))
-    expected = fidelity(
-        fake, data.split("train").x,
-        feature_extractor_weights_path=str(inception_file), batch_size=7,
-    )  # fmt: skip
-    assert expected["fid"] > 1
-    assert found.metrics["fid"] == pytest.approx(expected["fid"], abs=1e-4, rel=1e-5)
-    assert found.metrics["is"] == pytest.approx(expected["is"], rel=1e-5)
-    assert set(found.metrics) == {
-        "fid", "is", "is_std", "density_inception-v3-compat", "coverage_inception-v3-compat",
-    }  # fmt: skip
-    assert found.protocol["weights_sha256"] == hashlib.sha256(inception_file.read_bytes()).hexdigest()
-
-
 # --- the evaluation as a part of a training run ----------------------------------------------------------
 
 
@@ -262,10 +163,10 @@ def test_global_random_numbers_are_left_alone(tmp_path, held_out) -> None:
 def test_sampler_is_asked_for_every_position_once(tmp_path, held_out) -> None:
     asked = []
 
-    def sample(n: int, start: int) -> Tensor:
+    def sample(numbers: range) -> Tensor:
         assert torch.is_grad_enabled()
-        asked.extend(range(start, start + n))
-        return held_out[start : start + n]
+        asked.extend(numbers)
+        return held_out[numbers.start : numbers.stop]
 
     ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=101, batch_size=25)(sample)
     assert asked == list(range(101))
@@ -277,7 +178,7 @@ def test_reference_is_computed_once_and_again_when_its_file_is_corrupt(
     first = evaluate(held_out, cache=tmp_path)
     (file,) = (tmp_path / "reference").iterdir()  # no temporary file is left beside it
     with monkeypatch.context() as patch:
-        patch.setattr(ganlab.evaluation.reference, "_compute", None)
+        patch.setattr(ganlab.evaluation.reference.ReferenceCache, "_compute", None)
         assert evaluate(held_out, cache=tmp_path) == first
     whole = file.read_bytes()
     for content in (b"", b"noise", whole[: len(whole) // 2]):
@@ -398,6 +299,29 @@ def test_without_internet_the_prefetch_command_is_named(tmp_path, no_hub, monkey
     assert not list((tmp_path).rglob("*.pth*"))
 
 
+@pytest.mark.parametrize("extractor", ["clip-vit-b-32", "dinov2-vit-s-14"])
+def test_torch_fidelitys_other_extractors_name_it_too(extractor, tmp_path, no_hub, monkeypatch) -> None:
+    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, extractor=extractor)
+    with pytest.raises(EvaluationError, match=f"ganlab prefetch evaluation=inception extractor={extractor}'"):
+        evaluation.prefetch()
+
+
+def test_half_precision_is_another_protocol(tmp_path, held_out) -> None:
+    full, half = (
+        ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=200, dtype=dtype)(sampler(held_out))
+        for dtype in ("float32", "bfloat16")
+    )
+    assert differences(full.protocol, half.protocol) == ["dtype"]
+    assert half.metrics["fid_digits"] == pytest.approx(full.metrics["fid_digits"], rel=0.1)
+    assert half.metrics["fid_digits"] != full.metrics["fid_digits"]
+    assert len(list((tmp_path / "reference").iterdir())) == 2
+    with pytest.raises(ValueError, match="dtype must be float32 or bfloat16"):
+        ImageEvaluation(data=Digits(), cache=tmp_path, dtype="float16")
+
+
 def test_a_wrong_download_is_named_and_not_kept(tmp_path, no_hub, monkeypatch) -> None:
     wrong = tmp_path / "wrong.pth"
     wrong.write_bytes(b"something else")
@@ -460,7 +384,9 @@ def test_bad_arguments_are_refused_in_one_sentence(tmp_path) -> None:
     with pytest.raises(ValueError, match="n_fake must be at least 1"):
         MixtureEvaluation(data=Ring(), n_fake=0)
     with pytest.raises(EvaluationError, match="'digts'; there is digits"):
-        ImageEvaluation(data=digits, cache=tmp_path, extractor="digts")(lambda n, start: torch.zeros(n))
+        ImageEvaluation(data=digits, cache=tmp_path, extractor="digts")(
+            lambda numbers: torch.zeros(len(numbers))
+        )
 
 
 @pytest.mark.parametrize(
@@ -468,7 +394,7 @@ def test_bad_arguments_are_refused_in_one_sentence(tmp_path) -> None:
 )
 def test_samples_of_another_kind_are_refused(wrong, tmp_path) -> None:
     with pytest.raises(EvaluationError, match=r"asked for uint8 images \(9, 1, 16, 16\), got"):
-        ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=9)(lambda n, start: wrong)
+        ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=9)(lambda numbers: wrong)
 
 
 @pytest.mark.parametrize(("file", "cls", "data"), [
@@ -486,4 +412,4 @@ def test_shipped_configurations_fit_their_classes(file, cls, data, tmp_path) -> 
 
 
 def test_no_evaluation_asks_for_nothing() -> None:
-    assert NoEvaluation(data=Digits())(lambda n, start: pytest.fail("asked for samples")) == Result({}, {})
+    assert NoEvaluation(data=Digits())(lambda numbers: pytest.fail("asked for samples")) == Result({}, {})

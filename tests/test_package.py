@@ -16,9 +16,9 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
-    ["training", "doctor"],
+    ["doctor", "pairs", "training"],
     ["parts", "resume", "trainer"],
-    ["run"],
+    ["generators", "run", "selection"],
     ["callbacks", "compatibility", "tracking"],
     ["gan"],
     ["theory"],
@@ -40,8 +40,8 @@ LAYERS = [
     ["data"],
     ["imagefiles"],
     ["checkpoints", "config", "game", "interruption", "ranks", "runs", "randomness"],
-    ["launch"],
-    ["_torchvision", "atomic", "errors", "places"],
+    ["launch", "protocol"],
+    ["_torchvision", "atomic", "countdown", "errors", "places"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -33,7 +33,7 @@ def judge(digits, cache):
     def judge(x: Tensor) -> tuple[Result, GateResult]:
         images = x.round().clamp(0, 255).to(torch.uint8)
         evaluation = ImageEvaluation(data=digits, cache=cache, n_fake=len(images))
-        result = evaluation(lambda n, start: images[start : start + n])
+        result = evaluation(lambda numbers: images[numbers.start : numbers.stop])
         return result, gate(result.metrics)
 
     return judge
@@ -94,7 +94,7 @@ def test_held_out_digits_pass_at_other_resolutions(resolution, cache) -> None:
     digits = Digits(resolution=resolution)
     held_out = digits.split("held_out").x
     metrics = ImageEvaluation(data=digits, cache=cache, n_fake=len(held_out))(
-        lambda n, i: held_out[i : i + n]
+        lambda numbers: held_out[numbers.start : numbers.stop]
     ).metrics
     assert metrics["fid_digits"] == pytest.approx(HALVES_DISTANCE, rel=0.1)
     assert gate(metrics).passed

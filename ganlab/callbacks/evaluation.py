@@ -1,5 +1,6 @@
 """Measuring the averaged generator while it trains."""
 
+import math
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.finite import check_gan
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.evaluation import Evaluation
-from ganlab.sampling import evaluation_samples
+from ganlab.sampling import measure_generator
 
 
 class Evaluate(OnClock):
@@ -19,6 +20,7 @@ class Evaluate(OnClock):
 
     Attributes:
         final, best: the newest and the best value of each metric.
+        selected: ``images`` and ``value`` of the evaluation whose checkpoint is kept as the best, since the first step.
     """
 
     def __init__(self, evaluation: Evaluation, metrics: MetricsLog, *, every: int, budget: int) -> None:
@@ -26,6 +28,7 @@ class Evaluate(OnClock):
         self.evaluation, self.metrics = evaluation, metrics
         self.best: dict[str, float] = {}
         self.final: dict[str, float] = {}
+        self.selected: dict[str, Any] | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         if pl_module.clock.at_start:
@@ -35,25 +38,34 @@ class Evaluate(OnClock):
         check_gan(gan, self.metrics.folder)
         started = time.perf_counter()
         evaluation = self.evaluation
-        sample = evaluation_samples(gan.generator_ema, gan.latent, seed=evaluation.seed, device=gan.device)
-        result = evaluation(sample, device=gan.device)
+        if not evaluation.standard:
+            return
+        result = measure_generator(evaluation, gan.generator_ema, gan.latent, device=gan.device)
         self.final = dict(result.metrics)
         for name, value in result.metrics.items():
             if name in evaluation.directions:
                 better = min if evaluation.directions[name] == "min" else max
                 self.best[name] = better(self.best.get(name, value), value)
+        self._select(gan.clock.images)
         values = {f"eval/{name}": value for name, value in result.metrics.items()}
         values |= {f"best/{name}": value for name, value in self.best.items()}
-        if not values:
-            return
         values["time/evaluation_s"] = time.perf_counter() - started
         self.metrics.write(trainer, gan, values)
         if trainer.is_global_zero:
             protocol = {**result.protocol, "weights_averaged": True, "images": gan.clock.images}
             self.metrics.folder.write_summary(final=self.final, best=self.best, protocol=protocol)
 
+    def _select(self, images: int) -> None:
+        name = self.evaluation.selects
+        if name is None or images == 0 or not math.isfinite(self.final.get(name, math.nan)):
+            return
+        sign = 1 if self.evaluation.directions[name] == "min" else -1
+        if self.selected is None or sign * self.final[name] < sign * self.selected["value"]:
+            self.selected = {"images": images, "value": self.final[name]}
+
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "final": self.final}
+        return {"best": self.best, "final": self.final, "selected": self.selected}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.final = dict(state_dict["best"]), dict(state_dict["final"])
+        self.selected = state_dict["selected"]

@@ -34,6 +34,13 @@ class UsageError(Exception):
     """The words do not make a command: exit code 2."""
 
 
+def count(text: str) -> int:
+    """What an option that counts something takes: a whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got '{text}'")
+    return int(text)
+
+
 def available() -> dict[str, Command]:
     """Every command by name, in alphabetical order."""
     names = [module.name for module in pkgutil.iter_modules(__path__)]

@@ -1,22 +1,48 @@
-"""``ganlab evaluate``: numbers for a trained run, or for two folders of anybody's images."""
+"""``ganlab evaluate``: numbers for a trained run, for anybody's images, for anybody's generator."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.commands import Command, UsageError
+from ganlab.commands import Command, UsageError, count
 from ganlab.errors import EvaluationError
 
 if TYPE_CHECKING:
     from ganlab.evaluation import Result
 
+_IMAGES = (".zip", ".npy", ".npz")
+
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--samples", type=Path, metavar="DIR", help="a folder or zip of images to measure")
-    parser.add_argument("--reference", type=Path, metavar="DIR", help="the images they are compared with")
-    parser.add_argument("--metrics", type=_names, metavar="A,B", help="print only these, such as fid,is")
-    parser.add_argument("--raw", action="store_true", help="the weights of the last step, not their average")
-    parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
+    add = parser.add_argument
+    add("--samples", type=Path, metavar="PATH", help="images to measure, if they are not the subject")
+    add(
+        "--reference",
+        type=Path,
+        metavar="PATH",
+        help="images they are compared with, or an .npz of statistics",
+    )
+    add("--metrics", type=_names, metavar="A,B", help="measure only these, such as fid,is,kid,prc")
+    add("--n", type=int, metavar="N", help="samples to measure (evaluation.n_fake)")
+    add("--seeds", type=count, metavar="K", help="mean and spread over K sampling seeds")
+    add(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="OTHER",
+        help="rank with OTHER, a run or a saved --json",
+    )
+    add("--pairs", type=Path, metavar="PNG", help="picture of the samples closest to training images")
+    add("--raw", action="store_true", help="the weights of the last step, not their average")
+    add("--truncation", type=float, metavar="T", help="keep |z| below T: less variety")
+    add(
+        "--batch-norm",
+        default="running",
+        metavar="STATISTICS",
+        help="running (default), batch, or standing:N",
+    )
+    add("--device", help="cpu or cuda (default: a GPU if there is one)")
 
 
 def _names(text: str) -> list[str]:
@@ -27,52 +53,179 @@ def _names(text: str) -> list[str]:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    folders = (arguments.samples, arguments.reference)
-    if arguments.subject and any(folders):
+    if arguments.n is not None:
+        arguments.settings.append(f"evaluation.n_fake={arguments.n}")
+    subject = arguments.subject
+    if subject and arguments.samples:
         raise UsageError("evaluate takes a run, or --samples and --reference, not both")
-    if arguments.subject:
-        return _run(arguments)
-    if not all(folders):
+    if not subject and not arguments.samples and not _generator(arguments.settings):
         raise UsageError("evaluate needs a run, or two folders: --samples DIR --reference DIR")
-    if arguments.raw:
-        raise UsageError("--raw is about a run's weights; folders hold images")
-    return _folders(arguments)
+    found = _measured(subject or arguments.samples, arguments)
+    if not arguments.compare:
+        print(found.pop("said"))
+        return found
+    everything = {found["name"]: found}
+    for other in arguments.compare:
+        compared = _measured(other, arguments)
+        everything[compared["name"]] = compared
+    return _ranked(everything, found)
 
 
-def _run(arguments: argparse.Namespace) -> dict[str, Any]:
+def _measured(subject: str | Path | None, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The numbers of one subject, whatever it is, with its name and what to print."""
+    from ganlab.countdown import Countdown
+
+    path, arguments.tick = Path(subject or ""), Countdown()
+    try:
+        if subject is None:
+            return _of_generator(arguments)
+        if path.suffix == ".json":
+            return _saved(path)
+        is_run = (path / "config.yaml").is_file() and (path / "environment.json").is_file()
+        if arguments.samples is None and (is_run or not (path.is_dir() or path.suffix in _IMAGES)):
+            return _of_run(path, arguments)
+        if is_run:
+            raise EvaluationError(f"{path} is a run, not a folder of images: ganlab evaluate {path}")
+        return _of_images(path, arguments)
+    finally:
+        arguments.tick.close()
+
+
+def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     import ganlab
 
-    trained = ganlab.load(arguments.subject)
+    trained = ganlab.load(path)
+    if arguments.reference is not None:
+        raise UsageError(
+            "a run is measured against its own data; evaluation.reference=FILE.npz takes statistics"
+        )
+    metrics = arguments.metrics
+    if arguments.pairs and metrics is not None:
+        metrics = [*metrics, "memorisation"]
     result = trained.evaluate(
-        arguments.settings, metrics=arguments.metrics, device=arguments.device,
-        averaged=not arguments.raw, config_dir=arguments.config_dir,
-    )  # fmt: skip
-    print(f"{trained.checkpoint}\n{table(result)}")
-    return {"run": str(trained.path), "checkpoint": str(trained.checkpoint), **vars(result)}
+        arguments.settings, metrics=metrics, averaged=not arguments.raw, **_drawn(arguments)
+    )
+    said = f"{trained.checkpoint}\n{table(result)}"
+    if arguments.pairs:
+        from ganlab.pairs import draw_pairs
+
+        draw_pairs(
+            trained, result, arguments.pairs, overrides=arguments.settings, averaged=not arguments.raw,
+            config_dir=arguments.config_dir,
+        )  # fmt: skip
+        said += f"\n  {arguments.pairs}: each sample beside the training image closest to it"
+    return {
+        "name": str(path),
+        "said": said,
+        "run": str(trained.path),
+        "checkpoint": str(trained.checkpoint),
+        **vars(result),
+    }
 
 
-def _folders(arguments: argparse.Namespace) -> dict[str, Any]:
+def _of_images(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     from ganlab.evaluation import evaluate_folders
 
-    samples, reference = arguments.samples, arguments.reference
-    for folder in (samples, reference):
-        if (folder / "config.yaml").is_file() and (folder / "environment.json").is_file():
-            raise EvaluationError(f"{folder} is a run, not a folder of images: ganlab evaluate {folder}")
+    if arguments.raw or arguments.seeds or arguments.truncation or arguments.batch_norm != "running":
+        name = "--raw" if arguments.raw else "--seeds" if arguments.seeds else "--truncation, --batch-norm"
+        raise UsageError(f"{name} is about a run's weights and draws; folders hold images")
+    reference = arguments.reference
+    if reference is None and not any(word.startswith("data=") for word in arguments.settings):
+        raise UsageError(
+            "images need something to be compared with, two folders: --samples DIR --reference DIR"
+        )
+    if reference is not None and (reference / "config.yaml").is_file():
+        raise EvaluationError(f"{reference} is a run, not a folder of images: ganlab evaluate {reference}")
     result = evaluate_folders(
-        samples, reference, arguments.settings, metrics=arguments.metrics, device=arguments.device,
-        config_dir=arguments.config_dir,
+        path, reference, arguments.settings, metrics=arguments.metrics, device=arguments.device,
+        config_dir=arguments.config_dir, tick=arguments.tick,
     )  # fmt: skip
-    print(f"{samples} against {reference}\n{table(result)}")
-    return {"samples": str(samples), "reference": str(reference), **vars(result)}
+    against = str(reference) if reference is not None else str(result.protocol["reference"])
+    said = f"{path} against {against}\n{table(result)}"
+    return {"name": str(path), "said": said, "samples": str(path), "reference": against, **vars(result)}
+
+
+def _of_generator(arguments: argparse.Namespace) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    from ganlab import config
+    from ganlab.config.values import parse, split_word
+    from ganlab.generators import evaluate_generator
+
+    words = _generator(arguments.settings)
+    mapping = {key.removeprefix("generator."): parse(value) for key, value in map(split_word, words)}
+    if "_target_" not in mapping:
+        raise UsageError("generator.KEY=VALUE needs generator._target_=CLASS, what makes the generator")
+    target = mapping["_target_"]
+    generator = config.instantiate(OmegaConf.create({"generator": mapping}).generator, "generator")
+    settings = [word for word in arguments.settings if word not in words]
+    if arguments.reference is None and not any(word.startswith("data=") for word in settings):
+        raise UsageError("a generator needs something to be compared with: --reference PATH, or data=NAME")
+    result = evaluate_generator(
+        generator, arguments.reference, settings, metrics=arguments.metrics, **_drawn(arguments)
+    )
+    return {"name": target, "said": f"{target}\n{table(result)}", "generator": target, **vars(result)}
+
+
+def _generator(settings: list[str]) -> list[str]:
+    return [word for word in settings if word.startswith("generator.")]
+
+
+def _drawn(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How samples are drawn, where they are."""
+    keys = ("device", "seeds", "truncation", "batch_norm", "config_dir", "tick")
+    return {key: getattr(arguments, key) for key in keys}
+
+
+def _saved(path: Path) -> dict[str, Any]:
+    """What ``--json`` printed, from a file."""
+    try:
+        found = json.loads(path.read_text())
+        found["metrics"].items(), found["protocol"].items()
+    except FileNotFoundError as error:
+        raise EvaluationError(f"there is no file {path}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(f"{path} does not hold what ganlab evaluate --json prints") from error
+    return {**found, "name": str(path), "said": f"{path}"}
+
+
+def _ranked(results: dict[str, dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any]:
+    from ganlab.protocol import rank
+
+    metric, names = rank(results)
+    shared = [
+        name for name in asked["metrics"] if all(name in result["metrics"] for result in results.values())
+    ]
+    width = max(map(len, names))
+    print(f"by {metric}, best first")
+    for place, name in enumerate(names, start=1):
+        spread, metrics = results[name].get("spread", {}), results[name]["metrics"]
+        numbers = [f"{key} {_number(metrics[key], spread.get(key))}" for key in shared]
+        print(f"  {place}  {name:<{width}}  {'  '.join(numbers)}")
+        results[name].pop("said")
+    return {"ranked_by": metric, "ranking": [results[name] for name in names]}
+
+
+def _number(value: float, spread: float | None) -> str:
+    return f"{value:.6g}" if spread is None else f"{value:.6g} ± {spread:.2g}"
 
 
 def table(result: "Result") -> str:
     """Metrics, one on a line, and below them what a reader must know to compare them."""
     width = max(map(len, result.metrics))
-    lines = [f"  {name:<{width}}  {value:.6g}" for name, value in result.metrics.items()]
+    lines = [
+        f"  {name:<{width}}  {_number(value, result.spread.get(name))}"
+        for name, value in result.metrics.items()
+    ]
+    if result.metrics.get("memorisation", 0) > 0.5:
+        lines.append(
+            "  memorisation above 0.5: most samples lie closer to a training image than fresh images do"
+        )
     protocol = result.protocol
     words = [str(protocol[name]) for name in ("extractor",) if name in protocol]
     words += [f"{protocol['n_fake']:,} samples", f"reference {protocol['reference']}"]
+    if isinstance(seeds := protocol.get("seed"), list):
+        words.append(f"{len(seeds)} sampling seeds")
     if "weights_averaged" in protocol:
         words.append("averaged weights" if protocol["weights_averaged"] else "raw weights")
         words.append(f"{protocol['images']:,} images seen")
@@ -82,9 +235,11 @@ def table(result: "Result") -> str:
 def examples(arguments: argparse.Namespace) -> str:
     return "\n".join(
         [
-            "  ganlab evaluate runs/NAME --metrics fid,is evaluation=inception evaluation.n_fake=10000",
+            "  ganlab evaluate runs/NAME --metrics fid,is,kid,prc --n 10000 --seeds 3 evaluation=inception",
             "  ganlab evaluate runs/NAME/checkpoints/0000240000.ckpt --json",
-            "  ganlab evaluate --samples DIR --reference DIR evaluation=inception evaluation.weights=FILE",
+            "  ganlab evaluate runs/ONE --compare runs/OTHER --compare saved.json",
+            "  ganlab evaluate DIR|ZIP|FILE.npz --reference DIR|ZIP|FILE.npz extractor=efficientnet-lite0",
+            "  ganlab evaluate generator._target_=my.Generator data=cifar10",
             "",
             "A run is measured as it measures itself, unless evaluation=CHOICE or evaluation.KEY=VALUE say else.",
             "Images of unlike sizes are refused, unless data.resolution=R makes them squares of R pixels; grey",
@@ -93,4 +248,6 @@ def examples(arguments: argparse.Namespace) -> str:
     )
 
 
-COMMAND = Command("measure a trained run, or two folders", "[RUN] [key=value ...]", options, run, examples)
+COMMAND = Command(
+    "measure a run, images, or a generator", "[SUBJECT] [key=value ...]", options, run, examples
+)

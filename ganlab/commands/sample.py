@@ -5,12 +5,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ganlab.commands import Command, UsageError
+from ganlab.commands import Command, UsageError, count
 from ganlab.errors import GanlabError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", type=_count, default=64, help="number of samples (default: 64)")
+    parser.add_argument("-n", type=count, default=64, help="number of samples (default: 64)")
     parser.add_argument(
         "--out", type=Path, default=Path("samples.png"), help="PATH.png for one picture, or a folder"
     )
@@ -18,12 +18,6 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="the same seed draws the same samples (default: 0)"
     )
     parser.add_argument("--truncation", type=_positive, metavar="T", help="keep |z| below T: less variety")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got '{text}'")
-    return int(text)
 
 
 def _positive(text: str) -> float:

@@ -1,6 +1,7 @@
 """``ganlab train``: a new run from settings, or more of an old one."""
 
 import argparse
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +58,43 @@ def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
             lines.append(
                 "  quality gate " + ("passed" if verdict.passed else "missed: " + "; ".join(verdict.reasons))
             )
+    lines += how_measured(folder, summary)
     pictures = [*folder.sample_grids()[-1:], path / "samples.gif", path / "curve.png"]
     lines += [f"  {picture}" for picture in pictures if picture.is_file()]
     lines += ["next:", f"  ganlab sample {path} -n 64 --out grid.png"]
     lines.append(f"  ganlab train {path} budget.images={2 * summary['images']}   # go on for as long again")
     return "\n".join(lines)
+
+
+def how_measured(folder: "RunFolder", summary: dict[str, Any]) -> list[str]:
+    """On how many samples, at which cost, and what the last and the best checkpoint are worth on fresh ones."""
+    protocol, lines = summary.get("protocol", {}), []
+    if (share := evaluation_share(folder.read_metrics())) is not None:
+        lines.append(f"  {protocol['n_fake']:,} samples an evaluation, which took {share:.1%} of the time")
+    if selection := summary.get("selection"):
+        fresh, best = selection["protocol"], selection["best"]
+        last, chosen = (_with_spread(selection[which]) for which in ("last", "best"))
+        lines.append(
+            f"  on {len(fresh['seed'])} times {fresh['n_fake']:,} fresh samples, {selection['metric']}:"
+            f" {last} at the end, {chosen} at {best['images']:,} images ({folder.best_checkpoint})"
+        )
+    return lines
+
+
+def _with_spread(entry: dict[str, Any]) -> str:
+    spread = entry["spread"]
+    return f"{entry['value']:.4g}" + ("" if spread is None else f" ± {spread:.2g}")
+
+
+def evaluation_share(lines: Iterable[Mapping[str, Any]]) -> float | None:
+    """The evaluations' share of evaluating and training together, in [0, 1]; None where nothing was evaluated."""
+    evaluating, training, before = 0.0, 0.0, 0
+    for line in lines:
+        evaluating += line.get("time/evaluation_s", 0.0)
+        if speed := line.get("time/images_per_s"):
+            training += (line["images"] - before) / speed
+            before = line["images"]
+    return evaluating / (evaluating + training) if evaluating and training else None
 
 
 def _resumed(arguments: argparse.Namespace) -> "DictConfig":

@@ -58,7 +58,7 @@ def _choice(group: str, value: Any, names: Sequence[str]) -> str:
             return "[]"
         if "none" in names:  # evaluation=None
             return "none"
-        if group == "experiment":
+        if group in ("experiment", "extractor"):
             return ""
     listed = value if isinstance(value, list) else [value]
     if len(listed) != 1 and not several:

@@ -30,13 +30,16 @@ def with_evaluation(
     cfg, settings = cfg.copy(), []
     for word in overrides:
         key, text = split_word(word)
-        if key != "evaluation" and not key.startswith("evaluation.") and key not in _WHERE:
+        if key not in ("evaluation", "extractor", *_WHERE) and not key.startswith("evaluation."):
             raise ConfigError(
-                f"{key} is part of what the run is; an evaluation takes evaluation=CHOICE, evaluation.KEY=VALUE"
-                f" and {', '.join(_WHERE)}"
+                f"{key} is part of what the run is; an evaluation takes evaluation=CHOICE, extractor=CHOICE,"
+                f" evaluation.KEY=VALUE and {', '.join(_WHERE)}"
             )
         if key == "evaluation" and not isinstance(parse(text), dict):
             put(cfg, key, compose([word], config_dir).evaluation)
+        elif key == "extractor":
+            chosen = compose(["evaluation=inception", word], config_dir).evaluation
+            settings.append(("evaluation.extractor", chosen.extractor))
         else:
             settings.append((key, text))
     apply(cfg, settings)

@@ -83,6 +83,14 @@ class CheckpointConfig:
 
 
 @dataclass
+class SelectionConfig:
+    """How the last and the best checkpoint are compared at the end: on fresh samples of so many seeds (0: not at all)."""
+
+    seeds: int = key(3, least=0)
+    n_fake: int | None = key(None, least=2)
+
+
+@dataclass
 class SamplesConfig:
     """Images in a grid."""
 
@@ -164,6 +172,7 @@ class Config:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     log: LogConfig = field(default_factory=LogConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
     samples: SamplesConfig = field(default_factory=SamplesConfig)
     data: dict[str, Any] = field(default_factory=dict)
     network: NetworkConfig = field(default_factory=NetworkConfig)

@@ -4,7 +4,7 @@ from ganlab.evaluation.folders import evaluate_folders
 from ganlab.evaluation.images import ImageEvaluation
 from ganlab.evaluation.mixtures import MixtureEvaluation
 from ganlab.evaluation.quality_gate import GateResult, gate
-from ganlab.evaluation.result import Evaluation, NoEvaluation, Result, Sampler, measure, usable_device
+from ganlab.evaluation.result import Evaluation, NoEvaluation, Result, Sampler, Tick, measure, usable_device
 
 __all__ = [
     "Evaluation",
@@ -14,6 +14,7 @@ __all__ = [
     "NoEvaluation",
     "Result",
     "Sampler",
+    "Tick",
     "evaluate_folders",
     "gate",
     "measure",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,14 +18,26 @@ from torch_fidelity import FeatureExtractorBase, register_feature_extractor
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
 from ganlab.errors import EvaluationError
+from ganlab.evaluation import efficientnet
 from ganlab.evaluation.classifier import DigitClassifier
-from ganlab.evaluation.weights_files import INCEPTION_SHA256, digits_weights, file_sha256, inception_weights
+from ganlab.evaluation.weights_files import (
+    DIGITS_SHA256,
+    INCEPTION_SHA256,
+    checked,
+    digits_weights,
+    file_sha256,
+    inception_weights,
+)
 
 INCEPTION = "inception-v3-compat"
+_DINO = [f"dinov2-vit-{size}-14" for size in "sblg"]
 RESIZE = {
     "digits": "bilinear to 16x16, antialiased when shrinking",
     INCEPTION: "TensorFlow 1.x bilinear to 299x299, without antialiasing",
+    efficientnet.NAME: "bilinear to 224x224, antialiased when shrinking",
+    **dict.fromkeys(("vgg16", *_DINO), "TensorFlow 1.x bilinear to 224x224, without antialiasing"),
 }
+Precision = Literal["float32", "bfloat16"]
 _log = logging.getLogger(__name__)
 
 
@@ -65,21 +78,25 @@ class DigitsExtractor(FeatureExtractorBase):
         return tuple(layers[name] for name in self.features_list)
 
 
-if "digits" not in FEATURE_EXTRACTORS_REGISTRY:
-    register_feature_extractor("digits", DigitsExtractor)
+for _name, _class in (("digits", DigitsExtractor), (efficientnet.NAME, efficientnet.EfficientNetLite0)):
+    if _name not in FEATURE_EXTRACTORS_REGISTRY:
+        register_feature_extractor(_name, _class)
 
 
 class Extractor:
-    """Maps uint8 images to features and, where it classifies, logits: float32, eval mode, autocast off.
+    """Maps uint8 images to features and, where it classifies, logits, both float32; eval mode.
 
     Args:
         module: any torch-fidelity feature extractor.
         path: file of its weights; None: `sha256` is of the names and values of the parameters and buffers.
+        dtype: ``float32``, or ``bfloat16``: inside autocast, faster on a GPU and no longer comparable.
     """
 
-    def __init__(self, module: FeatureExtractorBase, *, path: Path | None = None) -> None:
+    def __init__(
+        self, module: FeatureExtractorBase, *, path: Path | None = None, dtype: Precision = "float32"
+    ) -> None:
         self.module = module.float().requires_grad_(False).eval()
-        self.name = module.get_name()
+        self.name, self.dtype = module.get_name(), dtype
         self.path, self.sha256 = path, file_sha256(path) if path else _state_sha256(module)
         self.resize = RESIZE.get(self.name, "inside the extractor")
         provided = module.get_requested_features_list()
@@ -96,23 +113,27 @@ class Extractor:
     def __call__(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features (N, D) and logits (N, K) or None of images (N, 1 or 3, H, W); grey is made RGB."""
         x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
-        with full_precision(x.device):
+        half = torch.autocast(x.device.type, torch.bfloat16, enabled=self.dtype == "bfloat16")
+        with full_precision(x.device), half:
             layers = self.module.convert_features_tuple_to_dict(self.module(x))
-        return layers[self.layer], layers[self.logits_layer] if self.logits_layer else None
+        return layers[self.layer].float(), layers[self.logits_layer].float() if self.logits_layer else None
 
 
-def load_extractor(which: str | FeatureExtractorBase, *, weights: Path | None, cache: Path) -> Extractor:
+def load_extractor(
+    which: str | FeatureExtractorBase, *, weights: Path | None, cache: Path, dtype: Precision = "float32"
+) -> Extractor:
     """An extractor by the name it is registered with in torch-fidelity, or an instance of a user's class.
 
     Args:
         weights: file of its weights; None: those that ship, or torch-fidelity's download.
         cache: folder for downloads.
+        dtype: of the extractor's arithmetic, see `Extractor`.
 
     Raises:
         EvaluationError: the name is unknown, or the weights are missing, corrupt or of another network.
     """
     if isinstance(which, FeatureExtractorBase):
-        return Extractor(which)
+        return Extractor(which, dtype=dtype)
     if which not in FEATURE_EXTRACTORS_REGISTRY:
         names = list(FEATURE_EXTRACTORS_REGISTRY)
         near = difflib.get_close_matches(which, names, n=3) or names
@@ -120,16 +141,21 @@ def load_extractor(which: str | FeatureExtractorBase, *, weights: Path | None, c
     path = weights
     if path is None and which in _DEFAULT_WEIGHTS:
         path = _DEFAULT_WEIGHTS[which](cache)
-    extractor = Extractor(_construct(which, path), path=path)
-    if which == INCEPTION and extractor.sha256 != INCEPTION_SHA256:
-        _log.warning("%s has sha256 %s: its fid compares with no published one", path, extractor.sha256)
+    extractor = Extractor(_construct(which, path), path=path, dtype=dtype)
+    if extractor.sha256 != (right := _PUBLISHED.get(which, extractor.sha256)):
+        _log.warning(
+            "%s has sha256 %s, the published weights of %s have %s: numbers compare with no others",
+            path, extractor.sha256, which, right,
+        )  # fmt: skip
     return extractor
 
 
 _DEFAULT_WEIGHTS: dict[str, Callable[[Path], Path]] = {
     "digits": lambda cache: digits_weights(),
     INCEPTION: inception_weights,
+    efficientnet.NAME: lambda cache: checked(efficientnet.package_weights(), efficientnet.SHA256),
 }
+_PUBLISHED = {"digits": DIGITS_SHA256, INCEPTION: INCEPTION_SHA256, efficientnet.NAME: efficientnet.SHA256}
 
 
 def _construct(name: str, path: Path | None) -> FeatureExtractorBase:
@@ -143,12 +169,19 @@ def _construct(name: str, path: Path | None) -> FeatureExtractorBase:
                 # torch-fidelity unpickles whatever it is given: see first that it is tensors only
                 torch.load(path, map_location="cpu", weights_only=True)
             return cls(name, layers, feature_extractor_weights_path=path and str(path), verbose=False)
-        except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
-            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise EvaluationError(f"{path} holds no weights of {name}: {reason}") from error
-        except OSError as error:
+        except NotImplementedError as error:  # DINOv2 takes no file
             raise EvaluationError(
-                f"cannot load weights of {name} ({error}): set evaluation.weights"
+                f"torch-fidelity loads {name} from torch.hub alone: leave evaluation.weights out"
+            ) from error
+        except (
+            RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError, OSError,
+        ) as error:  # fmt: skip
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            if path is not None:
+                raise EvaluationError(f"{path} holds no weights of {name}: {reason}") from error
+            raise EvaluationError(
+                f"cannot fetch the weights of {name} ({reason}): run 'ganlab prefetch evaluation=inception"
+                f" extractor={name}' where there is internet, or set evaluation.weights to a file of them"
             ) from error
 
 

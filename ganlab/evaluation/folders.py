@@ -1,128 +1,173 @@
-"""Anybody's samples against anybody's reference: two folders or zips of images."""
+"""Anybody's samples against anybody's reference: folders, zips or NumPy files of images."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from omegaconf import DictConfig
-from torch import Tensor
 
 from ganlab import config
 from ganlab.config.settings import put
-from ganlab.data import ImageFolder
+from ganlab.data import DataSource, ImageFolder, TensorSet
 from ganlab.errors import ConfigError, EvaluationError
-from ganlab.evaluation.result import Evaluation, Result, measure
+from ganlab.evaluation import alike
+from ganlab.evaluation.arrays import SUFFIXES, ImageArray
+from ganlab.evaluation.result import Evaluation, Result, Tick, measure
+from ganlab.evaluation.statistics import holds_statistics
 from ganlab.imagefiles.formats import Formats, formats
 from ganlab.places import cache_folder
 
 _TAKEN = (
-    "evaluation", "data.resolution", "data.channels", "data.unreadable", "data.smallest", "data.workers",
-    "data.cache",
+    "evaluation", "extractor", "data.resolution", "data.channels", "data.unreadable", "data.smallest",
+    "data.workers", "data.cache",
 )  # fmt: skip
+_FROM_PATHS = ("data=folder", "data.resolution=null", "data.channels=null", "data.unreadable=refuse")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured, against what, how.
+
+    Attributes:
+        evaluation: against the reference; asks for as many samples as there are, if those are files.
+        samples: the images to measure; None where a generator makes them.
+        decoding: how files became images of one size; None where they had it.
+    """
+
+    evaluation: Evaluation
+    samples: DataSource | None
+    decoding: str | None
 
 
 def evaluate_folders(
-    samples: Path | str, reference: Path | str, overrides: Sequence[str] = (), *,
+    samples: Path | str, reference: Path | str | None = None, overrides: Sequence[str] = (), *,
     metrics: Sequence[str] | None = None, device: torch.device | str | None = None,
-    config_dir: Sequence[Path | str] | None = None,
+    config_dir: Sequence[Path | str] | None = None, tick: Tick | None = None,
 ) -> Result:  # fmt: skip
-    """Measure images in a folder or zip against those in another, as `ganlab evaluate --samples` does.
+    """Measure images in a folder, zip, ``.npy`` or ``.npz`` against others, as `ganlab evaluate SAMPLES` does.
 
     All images must have one size, square, and be grey in both or colour in both, unless ``data.resolution=R``
-    (shorter side to R by Pillow's bicubic filter, the centre taken) or ``data.channels=1 or 3`` makes them so.
+    (shorter side to R by Pillow's bicubic filter, the centre taken) or ``data.channels=1 or 3`` makes files so.
 
     Args:
         samples: whose quality is asked for; all of them are measured unless ``evaluation.n_fake=N`` takes the
             first N by name.
-        reference: what they ought to look like.
-        overrides: ``evaluation=…`` (default: inception), ``evaluation.KEY=…``, ``data.resolution``,
+        reference: what they ought to look like, images too or an ``.npz`` with ``mu`` and ``sigma``; None where
+            the overrides choose a data set, ``data=cifar10``.
+        overrides: ``evaluation=…`` (default: inception), ``extractor=…``, ``evaluation.KEY=…``, ``data.resolution``,
             ``data.channels``, ``data.unreadable=skip`` (default: refuse).
-        metrics: names of those to keep; None: all.
+        metrics: names of those to measure; None: the evaluation's standard ones.
         device: None: a GPU if there is one.
         config_dir: folders with YAML of the user's own.
 
     Raises:
-        GanlabError: folders without images, with fewer than two, or with images that do not fit together.
+        GanlabError: no images, fewer than two, or images that do not fit together.
     """
-    cfg = _configuration(overrides, config_dir)
-    fake, real = _sources(cfg, samples, reference)
-    images, _ = _images(fake), _images(real)
-    if "n_fake" in cfg.evaluation and not any(word.startswith("evaluation.n_fake=") for word in overrides):
-        put(cfg, "evaluation.n_fake", len(images))
-    evaluation: Evaluation = config.instantiate(cfg.evaluation, "evaluation", data=real, cache=cache_folder())
-    if evaluation.n_fake > len(images):
+    measured = prepare(samples, reference, overrides, config_dir)
+    fakes = measured.samples
+    assert fakes is not None
+    x = at_least_two(fakes, samples).x
+    if measured.evaluation.n_fake > len(x):
         raise EvaluationError(
-            f"evaluation.n_fake is {evaluation.n_fake}, and {samples} holds {len(images)} images"
+            f"evaluation.n_fake is {measured.evaluation.n_fake}, and {samples} holds {len(x)} images"
         )
-    result = measure(evaluation, lambda n, start: images[start : start + n], metrics=metrics, device=device)
-    protocol = {**result.protocol, "samples": fake.name, "samples_sha256": fake.split("train").sha256}
+    result = measure(
+        measured.evaluation, lambda seed: lambda numbers: x[numbers.start : numbers.stop : numbers.step],
+        metrics=metrics, device=device, tick=tick,
+    )  # fmt: skip
+    protocol = {**result.protocol, "samples": fakes.name, "samples_sha256": fakes.split("train").sha256}
     protocol.pop("seed", None)  # nothing was drawn
-    made = f"shorter side to {cfg.data.resolution} by Pillow's bicubic filter, centre square"
-    return Result(result.metrics, {**protocol, "quantisation": "of the files", "decoding": made})
+    protocol.pop("quantisation", None)  # nor quantised
+    return Result(result.metrics, {**protocol, "decoding": measured.decoding}, details=result.details)
 
 
-def _configuration(overrides: Sequence[str], config_dir: Sequence[Path | str] | None) -> DictConfig:
+def prepare(
+    samples: Path | str | None, reference: Path | str | None, overrides: Sequence[str],
+    config_dir: Sequence[Path | str] | None,
+) -> Measured:  # fmt: skip
+    """The evaluation of files, or of a generator where `samples` is None, against a reference."""
+    cfg = _configuration(overrides, config_dir, chosen=reference is None)
+    statistics = reference is not None and holds_statistics(Path(reference))
+    paths = [Path(path) for path in (samples, None if statistics else reference) if path is not None]
+    if not paths and statistics:
+        raise EvaluationError(
+            f"{reference} does not say which shape images have; give data=NAME, evaluation.reference"
+        )
+    if reference is None:
+        config.validate(cfg)
+        chosen: DataSource = config.instantiate(cfg.data, "data")
+        shape, decoding = chosen.shape, None
+        if paths and (found := alike.target(None, None, [_formats(paths[0])])) != shape:
+            raise EvaluationError(f"{samples} holds images of shape {found}, data={chosen.name} of {shape}")
+    else:
+        files = [_formats(path) for path in paths]
+        shape = alike.target(cfg.data.resolution, cfg.data.channels, files)
+        decoding = alike.decoding(files, shape)
+    fakes = None if samples is None else _source(cfg, Path(samples), shape)
+    if reference is None:
+        real = chosen
+    elif statistics:
+        put(cfg, "evaluation.reference", str(reference))
+        assert fakes is not None
+        real = fakes
+    else:
+        real = _source(cfg, Path(reference), shape)
+        at_least_two(real, reference)
+    asked = any(word.startswith("evaluation.n_fake=") for word in overrides)
+    if "n_fake" in cfg.evaluation and fakes is not None and not asked:
+        put(cfg, "evaluation.n_fake", len(at_least_two(fakes, samples)))
+    evaluation = config.instantiate(cfg.evaluation, "evaluation", data=real, cache=cache_folder())
+    return Measured(evaluation, fakes, decoding)
+
+
+def _configuration(
+    overrides: Sequence[str], config_dir: Sequence[Path | str] | None, *, chosen: bool
+) -> DictConfig:
+    """Of a reference that is a path, or of a data set that is `chosen` by the overrides."""
+    taken = (*_TAKEN, "data", "data.root", "data.flip") if chosen else _TAKEN
     for word in overrides:
         key = word.partition("=")[0]
-        if key not in _TAKEN and not key.startswith("evaluation."):
+        if key not in taken and not key.startswith("evaluation."):
             raise ConfigError(
-                f"{key} says nothing about two folders of images; they take {', '.join(_TAKEN)}, evaluation.KEY"
+                f"{key} says nothing about two folders of images; they take {', '.join(taken)}, evaluation.KEY"
             )
-    ours = ["data=folder", "data.resolution=null", "data.channels=null", "data.unreadable=refuse"]
-    return config.compose([*ours, "evaluation=inception", *overrides], config_dir)
+    if not chosen:
+        return config.compose([*_FROM_PATHS, "evaluation=inception", *overrides], config_dir)
+    return config.compose(["evaluation=inception", *overrides], config_dir)
 
 
-def _sources(cfg: DictConfig, samples: Path | str, reference: Path | str) -> tuple[ImageFolder, ImageFolder]:
-    """Both folders as data sets of one shape; `cfg` is completed and checked."""
-    _settle(cfg, formats(samples), formats(reference))
-    sources = []
-    for root in (samples, reference):
-        put(cfg, "data.root", str(root))
-        config.validate(cfg)
-        sources.append(config.instantiate(cfg.data, "data"))
-    return sources[0], sources[1]
+def _source(cfg: DictConfig, path: Path, shape: tuple[int, ...]) -> DataSource:
+    """The images at this path as a data set of this shape."""
+    if path.suffix in SUFFIXES:
+        array = ImageArray(path)
+        if array.shape != shape:
+            raise EvaluationError(
+                f"{path} holds images of shape {array.shape} and stays as it is, asked for {shape}"
+            )
+        return array
+    folder = config.compose([*_FROM_PATHS, "evaluation=none"])
+    for key in ("unreadable", "smallest", "workers", "cache"):
+        if key in cfg.data:
+            put(folder, f"data.{key}", cfg.data[key])
+    for key, value in {"channels": shape[0], "resolution": shape[1], "root": str(path)}.items():
+        put(folder, f"data.{key}", value)
+    config.validate(folder)
+    images: ImageFolder = config.instantiate(folder.data, "data")
+    return images
 
 
-def _settle(cfg: DictConfig, *folders: Formats) -> None:
-    """Fill in resolution and channels from the files, where they agree."""
-    readable = all(folder.sizes for folder in folders)  # if not, decoding says what is wrong with each
-    if cfg.data.resolution is None:
-        remedy = "data.resolution=R makes them squares of R pixels"
-        sizes = [(folder.root, folder.sizes) for folder in folders]
-        width, height = (
-            _common(sizes, lambda size: f"of {size[0]}x{size[1]} pixels", remedy) if readable else (64, 64)
-        )
-        if width != height:
-            raise EvaluationError(f"the images are of {width}x{height} pixels, not square; {remedy}")
-        put(cfg, "data.resolution", width)
-    if cfg.data.channels is None:
-        remedy = "data.channels=1 makes all grey, data.channels=3 all RGB"
-        kinds = [(folder.root, folder.channels) for folder in folders]
-        channels = _common(kinds, {1: "in grey", 3: "in colour"}.get, remedy) if readable else 3
-        put(cfg, "data.channels", channels)
+def _formats(path: Path) -> Formats:
+    if path.suffix not in SUFFIXES:
+        return formats(path)
+    channels, height, width = ImageArray(path).shape
+    return Formats(path, Counter({(width, height): 1}), Counter({channels: 1}))
 
 
-def _common(found: Sequence[tuple[Path, Counter]], word: Callable[[Any], str | None], remedy: str) -> Any:
-    """The one kind of image in all folders; raises EvaluationError naming two kinds where there are more."""
-    for root, kinds in found:
-        if len(kinds) > 1:
-            (one, n), (other, m) = kinds.most_common(2)
-            more = " and others" if len(kinds) > 2 else ""
-            raise EvaluationError(f"{root} holds {n} images {word(one)}, {m} {word(other)}{more}; {remedy}")
-    (root, kinds), (other_root, other_kinds) = found
-    (kind,), (other_kind,) = kinds, other_kinds
-    if kind != other_kind:
-        raise EvaluationError(
-            f"{root} holds images {word(kind)}, {other_root} images {word(other_kind)}; {remedy}"
-        )
-    return kind
-
-
-def _images(source: ImageFolder) -> Tensor:
-    """All images (N, C, R, R) uint8."""
-    x = source.split("train").x
-    if len(x) < 2:
-        raise EvaluationError(f"{source.root} holds only {len(x)} image, and an evaluation needs at least 2")
-    return x
+def at_least_two(source: DataSource, path: Path | str | None) -> TensorSet:
+    """All images of a source; raises EvaluationError for fewer than two."""
+    images = source.split("train")
+    if len(images) < 2:
+        raise EvaluationError(f"{path} holds only {len(images)} image, and an evaluation needs at least 2")
+    return images

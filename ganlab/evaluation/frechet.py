@@ -9,6 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from ganlab.evaluation.shards import Shards
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -33,6 +35,14 @@ class MomentSum:
         self.n += len(features)
         self.total += features.sum(0)
         self.outer += features.T @ features
+        return self
+
+    def over(self, shards: Shards) -> Self:
+        """Add up the sums of all processes, in float64."""
+        count = torch.tensor([self.n], dtype=torch.int64, device=self.total.device)
+        self.n = int(shards.add_up(count).item())
+        shards.add_up(self.total)
+        shards.add_up(self.outer)
         return self
 
     def moments(self) -> Moments:
@@ -60,3 +70,15 @@ def frechet_distance(reference: Moments, other: Moments, *, root: Tensor | None 
     crossed = torch.linalg.eigvalsh(root @ other.covariance @ root).clamp(min=0).sqrt().sum()
     means = (reference.mean - other.mean).square().sum()
     return (means + reference.covariance.trace() + other.covariance.trace() - 2 * crossed).item()
+
+
+def distance_of_the_truth(moments: Moments, root: Tensor, *, n: int) -> float:
+    """FID of n samples of the reference itself, taken to be Gaussian: the bias of FID at this n, from one fixed draw.
+
+    Args:
+        moments, root: of the reference, S^1/2 for `root`.
+    """
+    draw = torch.Generator().manual_seed(0)
+    white = torch.randn(n, len(root), generator=draw, dtype=torch.float64)
+    drawn = MomentSum(len(root)).add(white @ root + moments.mean).moments()
+    return frechet_distance(moments, drawn, root=root)

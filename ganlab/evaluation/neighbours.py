@@ -15,6 +15,13 @@ def kth_neighbour(x: Tensor, y: Tensor, *, k: int = 1) -> Tensor:
     )
 
 
+def nearest(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """For every row of `x` (N, D) the distance (N,) float64 to its nearest row of `y` (M, D), and that row's number."""
+    y = y.double()
+    found = [torch.cdist(rows.double(), y).min(1) for rows in torch.split(x, _ROWS)]
+    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+
+
 def radii(real: Tensor) -> Tensor:
     """Distance (N,) from every real feature to its NEIGHBOURS-th nearest other, at most the farthest."""
     return kth_neighbour(real, real, k=min(NEIGHBOURS + 1, len(real)))

@@ -3,21 +3,30 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ganlab.atomic import atomic_file
+from ganlab.atomic import atomic_file, remove_abandoned
 from ganlab.data import TensorSet
 from ganlab.evaluation.extractors import Extractor
-from ganlab.evaluation.frechet import Moments, MomentSum, symmetric_root
+from ganlab.evaluation.features import extract
+from ganlab.evaluation.frechet import Moments, symmetric_root
 from ganlab.evaluation.neighbours import NEIGHBOURS, kth_neighbour, radii
+from ganlab.evaluation.once import claimed, wait_or_claim
+from ganlab.evaluation.result import Tick
+from ganlab.evaluation.shards import Shards
 
-NEIGHBOURS_AMONG = 10_000  # at most so many images take part in nearest-neighbour measures
-_FORMAT = 1  # to be raised when what is computed or stored changes
+NEIGHBOURS_AMONG = 10_000  # at most so many images take part in density, coverage and memorisation
+Depth = Literal["moments", "near", "all"]
+"""What a metric wants to see of the real images: their moments; features of NEIGHBOURS_AMONG; features of all."""
+_DEPTHS: tuple[Depth, ...] = ("moments", "near", "all")
+_FORMAT = 2  # to be raised when what is computed or stored changes
 _log = logging.getLogger(__name__)
 
 
@@ -26,83 +35,140 @@ class Reference:
     """Statistics of the real images in one extractor's feature space, on the CPU.
 
     Attributes:
-        moments: mean and covariance of all features, and `root`, the covariance's square root.
-        features: (K, D) float32, of at most NEIGHBOURS_AMONG images.
-        radii: (K,) float64, of the balls that density and coverage count in.
-        held_out: (H,) float64 distances from held-out images to their nearest in `features`, or None.
+        moments: mean and covariance of all features.
+        root: the covariance's square root.
+        features: (K, D) float32 of all images, of NEIGHBOURS_AMONG, or of none.
+        near: (L,) which of those rows take part in neighbourhoods, in order.
+        radii: (L,) float64, of the balls that density and coverage count in.
+        fresh: distances (H,) float64 from real images that are not among them to their nearest: of the held-out
+            split, or where there is none of each image to the others.
     """
 
     moments: Moments
     root: Tensor
     features: Tensor
+    near: Tensor
     radii: Tensor
-    held_out: Tensor | None
+    fresh: Tensor
+
+    @property
+    def neighbourhood(self) -> Tensor:
+        """Features (L, D) among which neighbours are sought."""
+        return self.features if len(self.near) == len(self.features) else self.features[self.near]
 
 
-def get_reference(
-    extractor: Extractor, real: TensorSet, held_out: TensorSet | None, *,
-    cache: Path, batch_size: int, device: torch.device | str,
-) -> Reference:  # fmt: skip
-    """The reference from its cache file, or computed and written there; a corrupt file is replaced."""
-    key = {
-        "format": _FORMAT, "extractor": extractor.name, "weights": extractor.sha256, "dtype": "float32",
-        "real": real.sha256, "held_out": held_out.sha256 if held_out else None,
-        "neighbours": [NEIGHBOURS, NEIGHBOURS_AMONG],
-    }  # fmt: skip
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    path = cache / "reference" / f"{extractor.name}-{digest[:16]}.pt"
-    if (reference := _read(path, key)) is not None:
+class ReferenceCache:
+    """Finds or makes the `Reference` of one data set and extractor.
+
+    Args:
+        folder: the cache folder; a file in it is whole or not there.
+        held_out: real images that are not in `real`, or None.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        real: TensorSet,
+        held_out: TensorSet | None,
+        *,
+        folder: Path,
+        batch_size: int,
+    ) -> None:
+        self.extractor, self.real, self.held_out = extractor, real, held_out
+        self.n, self.name, self.sha256 = len(real), real.name, real.sha256
+        self.folder, self.batch_size = folder / "reference", batch_size
+
+    def get(
+        self, depth: Depth, *, device: torch.device | str, shards: Shards, tick: Tick | None = None
+    ) -> Reference | None:
+        """The reference, on process 0; from a file if any process of any job has made it before."""
+        path, key = self._file(depth)
+
+        def find() -> Reference | None:
+            return wait_or_claim(path, lambda: self._read(depth))
+
+        found = shards.together(find) if shards.rank == 0 else shards.together(lambda: None)
+        if shards.first(lambda: found is not None):
+            return found
+        if shards.rank > 0:
+            return self._compute(depth, device, shards, tick)
+        with claimed(path):
+            reference = self._compute(depth, device, shards, tick)
+            assert reference is not None
+            state = {"key": key, **vars(reference), "moments": vars(reference.moments)}
+            try:
+                with atomic_file(path) as file:
+                    torch.save(state, file)
+                remove_abandoned(self.folder)
+            except OSError as error:
+                _log.warning("the reference statistics are not kept: %s", error)
         return reference
-    reference = _compute(extractor, real, held_out, batch_size=batch_size, device=device)
-    state = {"key": key, **vars(reference), "moments": vars(reference.moments)}
-    try:
-        with atomic_file(path) as file:
-            torch.save(state, file)
-    except OSError as error:
-        _log.warning("the reference statistics are not kept: %s", error)
-    return reference
 
+    def _file(self, depth: Depth) -> tuple[Path, dict[str, Any]]:
+        extractor, held_out = self.extractor, self.held_out
+        key = {
+            "format": _FORMAT, "extractor": extractor.name, "weights": extractor.sha256, "dtype": extractor.dtype,
+            "real": self.real.sha256, "held_out": held_out.sha256 if held_out else None,
+            "neighbours": [NEIGHBOURS, NEIGHBOURS_AMONG], "depth": depth,
+        }  # fmt: skip
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        return self.folder / f"{extractor.name}-{digest[:16]}.pt", key
 
-def _read(path: Path, key: dict[str, Any]) -> Reference | None:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state.pop("key") != key:
+    def _read(self, depth: Depth) -> Reference | None:
+        """From the file of this depth, or of one that holds more."""
+        for deeper in _DEPTHS[_DEPTHS.index(depth) :]:
+            path, key = self._file(deeper)
+            try:
+                state = torch.load(path, map_location="cpu", weights_only=True)
+                if state.pop("key") == key:
+                    return Reference(**{**state, "moments": Moments(**state["moments"])})
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except Exception:  # what unpickling noise raises is not a closed list
+                _log.warning("%s is corrupt: computing the reference statistics again", path)
+                with suppress(OSError):
+                    path.unlink()
+        return None
+
+    def _compute(
+        self, depth: Depth, device: torch.device | str, shards: Shards, tick: Tick | None
+    ) -> Reference | None:
+        n = len(self.real)
+        near = _subset(n) if depth != "moments" else torch.zeros(n, dtype=torch.bool)
+        keep = torch.ones(n, dtype=torch.bool) if depth == "all" else near
+
+        def features(data: TensorSet, kept: Tensor) -> Any:
+            return extract(
+                self.extractor, rows_of(data), len(data), keep=kept, logits=False, batch_size=self.batch_size,
+                device=device, shards=shards, what="reference", tick=tick,
+            )  # fmt: skip
+
+        real, fresh = features(self.real, keep), torch.empty(0, dtype=torch.float64)
+        if depth != "moments" and self.held_out is not None:
+            fresh = features(self.held_out, _subset(len(self.held_out))).features
+        if shards.rank > 0:
             return None
-        return Reference(**{**state, "moments": Moments(**state["moments"])})
-    except FileNotFoundError:
-        return None
-    except Exception:  # what unpickling noise raises is not a closed list
-        _log.warning("%s is corrupt: computing the reference statistics again", path)
-        return None
+        chosen = near[keep].nonzero()[:, 0]
+        around, balls = real.features[chosen.to(real.features.device)], torch.empty(0, dtype=torch.float64)
+        if depth != "moments":
+            balls = radii(around)
+            fresh = (
+                kth_neighbour(fresh, around)
+                if self.held_out is not None
+                else kth_neighbour(around, around, k=2)
+            )
+        root = symmetric_root(real.moments.covariance)
+        return Reference(real.moments, root, real.features.cpu(), chosen, balls.cpu(), fresh.cpu())
 
 
-def _compute(
-    extractor: Extractor,
-    real: TensorSet,
-    held_out: TensorSet | None,
-    *,
-    batch_size: int,
-    device: torch.device | str,
-) -> Reference:
-    chosen = _subset(len(real))
-    keep = torch.zeros(len(real), dtype=torch.bool).index_fill_(0, chosen, True)
-    sums, features = None, []
-    for x, kept in zip(torch.split(real.x, batch_size), torch.split(keep, batch_size), strict=True):
-        batch, _ = extractor(x.to(device))
-        sums = (sums or MomentSum(batch.shape[1], device=batch.device)).add(batch)
-        features.append(batch[kept.to(device)])
-    near = torch.cat(features)
-    distances = None
-    if held_out is not None:
-        batches = torch.split(held_out.x[_subset(len(held_out))], batch_size)
-        distances = torch.cat([kth_neighbour(extractor(x.to(device))[0], near) for x in batches]).cpu()
-    assert sums is not None
-    moments = sums.moments()
-    return Reference(moments, symmetric_root(moments.covariance), near.cpu(), radii(near).cpu(), distances)
+def rows_of(data: TensorSet) -> Callable[[range], Tensor]:
+    """A function of numbers that gives those samples of a data set."""
+    return lambda numbers: data.x[numbers.start : numbers.stop : numbers.step]
 
 
 def _subset(n: int) -> Tensor:
-    """Indices of all n images, or of NEIGHBOURS_AMONG of them."""
+    """Which of n images take part in neighbourhoods (n,): all, or NEIGHBOURS_AMONG of them."""
     if n <= NEIGHBOURS_AMONG:
-        return torch.arange(n)
-    return torch.randperm(n, generator=torch.Generator().manual_seed(0))[:NEIGHBOURS_AMONG]
+        return torch.ones(n, dtype=torch.bool)
+    chosen = torch.randperm(n, generator=torch.Generator().manual_seed(0))[:NEIGHBOURS_AMONG]
+    return torch.zeros(n, dtype=torch.bool).index_fill_(0, chosen, True)

@@ -28,7 +28,7 @@ def file_sha256(path: Path) -> str:
 
 def digits_weights() -> Path:
     """The classifier's weights in the package; raises EvaluationError if they are not what shipped."""
-    return _checked(DIGITS, DIGITS_SHA256)
+    return checked(DIGITS, DIGITS_SHA256)
 
 
 def find_inception_weights(cache: Path) -> Path | None:
@@ -44,7 +44,7 @@ def inception_weights(cache: Path) -> Path:
     Raises EvaluationError if they cannot be fetched, or are not the official ones.
     """
     if (found := find_inception_weights(cache)) is not None:
-        return _checked(found, INCEPTION_SHA256)
+        return checked(found, INCEPTION_SHA256)
     name = INCEPTION_URL.rsplit("/", 1)[1]
     path = cache / "weights" / name
     try:
@@ -68,7 +68,8 @@ def _download(source: BinaryIO, target: BinaryIO) -> None:
         raise EvaluationError(f"{INCEPTION_URL} gave a file with sha256 {found}, not {INCEPTION_SHA256}")
 
 
-def _checked(path: Path, expected: str) -> Path:
+def checked(path: Path, expected: str) -> Path:
+    """The file, if it has this hash; raises EvaluationError naming both if it has not."""
     if (found := file_sha256(path)) != expected:
         raise EvaluationError(
             f"{path} has sha256 {found}, the right weights have {expected}: delete the file"

@@ -1,0 +1,338 @@
+"""ganlab evaluate on whatever people have: NumPy files, statistics, generators; several seeds, and comparing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+
+import ganlab
+from ganlab import config
+from ganlab.cli import main
+from ganlab.commands.evaluate import table
+from ganlab.data import Digits
+from ganlab.errors import EvaluationError
+from ganlab.evaluation import Result
+from ganlab.images import save_folder
+from ganlab.latent import Latent
+from ganlab.networks import DCGANGenerator
+from ganlab.protocol import better, differences, identity, rank
+from ganlab.sampling import choose_statistics, evaluation_samples, generate
+from tests.conftest import TINY
+
+SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "protocol.schema.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANLAB_CACHE", str(cache))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> ganlab.Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANLAB_CACHE", str(cache))
+        words = [*TINY, "evaluation=digits", "evaluation.n_fake=30", "selection.seeds=0"]
+        return ganlab.train(config.compose([*words, f"run.root={tmp_path_factory.mktemp('runs')}"]))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Digits of 16 pixels as `fake.npy`, `fake.npz` and folders `fake`, `real`."""
+    folder = tmp_path_factory.mktemp("files")
+    fake, real = (Digits().split(split).x[:60].numpy() for split in ("held_out", "train"))
+    np.save(folder / "fake.npy", fake)
+    np.savez(folder / "fake.npz", fake.transpose(0, 2, 3, 1))
+    save_folder(fake, folder / "fake")
+    save_folder(real, folder / "real")
+    return folder
+
+
+def json_of(capsys: pytest.CaptureFixture[str], *words: Any) -> dict[str, Any]:
+    assert main(["evaluate", *map(str, words), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    jsonschema.validate(found, SCHEMA)
+    return found
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: Any, code: int = 1) -> str:
+    assert main(["evaluate", *map(str, words)]) == code
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1), err
+    return err
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+
+def test_one_set_of_images_in_every_form(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--reference", files / "real", "extractor=digits", "--metrics", "fid,kid,prc"]
+    found = [json_of(capsys, files / name, *words) for name in ("fake", "fake.npy", "fake.npz")]
+    assert list(found[0]["metrics"]) == ["fid_digits", "kid_digits", "precision_digits", "recall_digits"]
+    assert found[0]["metrics"] == found[1]["metrics"] == found[2]["metrics"]
+    assert all(one["protocol"]["samples_sha256"] == found[0]["protocol"]["samples_sha256"] for one in found)
+    assert found[0]["protocol"]["decoding"] is None
+    assert "seed" not in found[0]["protocol"]
+
+
+def test_a_data_set_as_reference(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["data=digits", "evaluation=digits", "--metrics", "fid,class_distance"]
+    found = json_of(capsys, files / "fake.npy", *words)
+    assert found["protocol"]["reference"] == "digits/train"
+    assert set(found["details"]["class_histogram"]) == set("0123456789")
+    err = refused(capsys, files / "fake.npy", *words, "data.resolution=32")
+    assert "holds images of shape (1, 16, 16), data=digits of (1, 32, 32)" in err
+
+
+def test_statistics_go_out_and_come_back(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ref.npz"
+    assert main(["stats", str(files / "real"), "--out", str(out), "extractor=digits"]) == 0
+    assert "60 images of folder:real/train in 64 features of digits" in capsys.readouterr().out
+    direct = json_of(
+        capsys, files / "fake", "--reference", files / "real", "extractor=digits", "--metrics", "fid"
+    )
+    found = json_of(capsys, files / "fake", "--reference", out, "extractor=digits", "--metrics", "fid")
+    assert found["metrics"] == pytest.approx(direct["metrics"], rel=1e-9)
+    assert found["protocol"]["n_real"] == 60
+    with np.load(out, allow_pickle=False) as file:
+        mu, sigma = file["mu"], file["sigma"]
+    np.savez(tmp_path / "theirs.npz", mu=mu.astype(np.float32), sigma=sigma)
+    theirs = json_of(capsys, files / "fake.npy", "--reference", tmp_path / "theirs.npz", "extractor=digits")
+    assert theirs["metrics"]["fid_digits"] == pytest.approx(direct["metrics"]["fid_digits"], rel=1e-4)
+    assert theirs["protocol"]["n_real"] is None
+    assert set(theirs["metrics"]) == {"fid_digits", "is_digits", "is_std_digits"}
+
+    np.savez(tmp_path / "small.npz", mu=mu[:9], sigma=sigma[:9, :9])
+    words = ["extractor=digits", "--metrics", "fid"]
+    assert "64 features, the reference statistics are of 9" in refused(
+        capsys, files / "fake", "--reference", tmp_path / "small.npz", *words
+    )
+    np.savez(tmp_path / "other.npz", mu=mu, sigma=sigma, extractor="vgg16")
+    assert "was made with extractor vgg16, and this evaluation has digits" in refused(
+        capsys, files / "fake", "--reference", tmp_path / "other.npz", *words
+    )
+    assert "has no metric 'kid'" in refused(
+        capsys, files / "fake", "--reference", out, "extractor=digits", "--metrics", "kid"
+    )
+    assert main(["stats", str(files / "real"), "--out", "ref.txt"]) == 2
+    assert main(["stats", "--out", str(out)]) == 2
+
+
+# --- a run: several seeds, pictures, statistics of BatchNorm -----------------------------------------------
+
+
+def test_several_seeds_give_mean_and_spread(run: ganlab.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [run.path, "--metrics", "fid,coverage", "--n", "40"]
+    found = json_of(capsys, *words, "--seeds", "3")
+    single = [
+        json_of(capsys, *words, f"evaluation.seed={seed}")["metrics"]["fid_digits"] for seed in (0, 1, 2)
+    ]
+    assert found["details"]["each_seed"]["fid_digits"] == single
+    assert found["metrics"]["fid_digits"] == pytest.approx(np.mean(single))
+    assert found["spread"]["fid_digits"] == pytest.approx(np.std(single, ddof=1))
+    assert (found["protocol"]["seed"], found["protocol"]["n_fake"]) == ([0, 1, 2], 40)
+    assert main(["evaluate", *map(str, words), "--seeds", "2"]) == 0
+    out = capsys.readouterr().out
+    assert " ± " in out.splitlines()[1]
+    assert "2 sampling seeds" in out
+
+
+def test_the_picture_of_the_closest_pairs(
+    run: ganlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    out = tmp_path / "pairs.png"
+    found = json_of(capsys, run.path, "--metrics", "fid", "--pairs", out)
+    pair = found["details"]["closest_pairs"][0]
+    picture = np.asarray(Image.open(out))
+    assert picture.ndim == 2
+    scale = picture.shape[0] // (4 * 10 + 2)  # 16 images of 8 pixels in 4 rows, 2 pixels between
+    small = picture[::scale, ::scale]
+    latent = Latent(run.config.network.latent_dim)
+    fake = evaluation_samples(run.generator(), latent, seed=0)(range(pair["fake"], pair["fake"] + 1))[0, 0]
+    real = Digits(resolution=8).split("train").x[pair["real"], 0]
+    np.testing.assert_array_equal(small[2:10, 2:10], fake.numpy())
+    np.testing.assert_array_equal(small[2:10, 12:20], real.numpy())
+
+
+def test_memorisation_is_said_aloud() -> None:
+    protocol = {"n_fake": 5, "reference": "x"}
+    assert "closer to a training image than fresh images" in table(Result({"memorisation": 0.6}, protocol))
+    assert "closer" not in table(Result({"memorisation": 0.4}, protocol))
+
+
+def test_statistics_of_batch_normalisation() -> None:
+    torch.manual_seed(0)
+    generator = DCGANGenerator(latent_dim=5, shape=(1, 8, 8), width=4).eval().requires_grad_(False)
+    latent = Latent(5)
+    z = latent.numbered(0, 6, seed=3, purpose="evaluation")
+    running = generate(generator, z)
+    assert choose_statistics(generator, latent, "running", seed=0) == "running"
+    torch.testing.assert_close(generate(generator, z), running)
+    assert (
+        choose_statistics(generator, latent, "standing:3", seed=0)
+        == "standing statistics over 3 batches of 256"
+    )
+    norm = next(m for m in generator.modules() if isinstance(m, torch.nn.BatchNorm2d | torch.nn.BatchNorm1d))
+    seen: list[torch.Tensor] = []
+    hook = norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    for batch in range(3):
+        generator(latent.numbered(256 * batch, 256, seed=0, purpose="standing"))
+    hook.remove()
+    means = [x.transpose(0, 1).flatten(1).mean(1) for x in seen]
+    torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(0), rtol=1e-4, atol=1e-5)
+    standing = generate(generator, z)
+    assert not torch.equal(standing, running)
+    assert choose_statistics(generator, latent, "batch", seed=0) == "batch"
+    torch.testing.assert_close(generate(generator, z)[:3], generate(generator, z)[:3])
+    assert not torch.equal(
+        generate(generator, z)[:3], generate(generator, z[:3])
+    )  # a sample depends on its batch
+    for wrong in ("standing", "standing:0", "moving"):
+        with pytest.raises(EvaluationError, match="must be running, batch or standing:N"):
+            choose_statistics(generator, latent, wrong, seed=0)
+    assert choose_statistics(torch.nn.Linear(2, 2), latent, "batch", seed=0) == "none"
+
+
+def test_how_samples_were_drawn_is_told(run: ganlab.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = json_of(capsys, run.path, "--metrics", "fid")["protocol"]
+    assert (plain["truncation"], plain["batch_norm"]) == (None, "running")
+    words = ["--metrics", "fid", "--truncation", "0.5", "--batch-norm", "standing:2", "--raw"]
+    other = json_of(capsys, run.path, *words)["protocol"]
+    assert (other["truncation"], other["weights_averaged"]) == (0.5, False)
+    assert other["batch_norm"] == "standing statistics over 2 batches of 256"
+    assert differences(plain, other) == ["batch_norm", "truncation", "weights_averaged"]
+
+
+# --- generators ------------------------------------------------------------------------------------------
+
+
+class Grey(torch.nn.Module):
+    """Images of one grey, which its latent says."""
+
+    def __init__(self, *, latent_dim: int = 1, bad: bool = False) -> None:
+        super().__init__()
+        self.latent_dim, self.bad = latent_dim, bad
+        self.scale = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        x = torch.tanh(self.scale * z[:, :1, None, None]).expand(-1, 1, 16, 16)
+        return torch.where(z[:, :1, None, None] > 1.5, torch.nan, x) if self.bad else x
+
+
+def test_any_generator_by_its_name(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "generator._target_=tests.test_evaluate_more.Grey",
+        "evaluation=digits",
+        "--n",
+        "50",
+        "--metrics",
+        "fid",
+    ]
+    found = json_of(capsys, *words, "generator.latent_dim=3", "data=digits")
+    assert found["protocol"]["generator"] == "tests.test_evaluate_more.Grey"
+    expected = ganlab.evaluate_generator(
+        Grey(latent_dim=3),
+        None,
+        ["data=digits", "evaluation=digits", "evaluation.n_fake=50"],
+        metrics=["fid"],
+    )
+    assert found["metrics"] == expected.metrics
+    assert expected.metrics["fid_digits"] > 100
+    by_folder = json_of(capsys, *words, "--reference", files / "real")
+    assert by_folder["protocol"]["reference"] == "folder:real/train"
+    assert "sample number" in refused(capsys, *words, "generator.bad=true", "data=digits")
+    assert "asked for uint8 images (50, 1, 32, 32)" in refused(
+        capsys, *words, "data=digits", "data.resolution=32"
+    )
+    assert "--reference PATH, or data=NAME" in refused(capsys, *words, code=2)
+    assert "unexpected keyword argument 'wide'" in refused(capsys, *words, "generator.wide=3", "data=digits")
+    linear = "generator._target_=torch.nn.Identity"
+    assert "with a latent_dim, Identity is none" in refused(capsys, linear, "data=digits")
+
+
+# --- comparing -------------------------------------------------------------------------------------------
+
+
+def test_like_protocols_are_ranked(
+    run: ganlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = run.folder.list_checkpoints()[0]
+    one, two = (json_of(capsys, which, "--metrics", "fid,is") for which in (run.path, older))
+    (tmp_path / "two.json").write_text(json.dumps(two))
+    words = ["evaluate", str(run.path), "--metrics", "fid,is", "--compare", str(tmp_path / "two.json")]
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    distances = [result["metrics"]["fid_digits"] for result in found["ranking"]]
+    assert distances == sorted([one["metrics"]["fid_digits"], two["metrics"]["fid_digits"]])
+    assert found["ranked_by"] == "fid_digits"
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "by fid_digits, best first"
+    assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
+
+
+def test_unlike_protocols_are_refused(
+    run: ganlab.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = json_of(capsys, run.path, "--metrics", "fid")
+    (tmp_path / "one.json").write_text(json.dumps(one))
+    err = refused(capsys, run.path, "--metrics", "fid", "--n", "40", "--compare", tmp_path / "one.json")
+    assert "cannot be ranked, they differ in kid_subset_size (40 and 30), n_fake (40 and 30)" in err
+    err = refused(capsys, run.path, "--raw", "--compare", tmp_path / "one.json")
+    assert "they differ in weights_averaged (False and True)" in err
+    (tmp_path / "bad.json").write_text('{"metrics": 3}')
+    assert "does not hold what ganlab evaluate --json prints" in refused(
+        capsys, run.path, "--compare", tmp_path / "bad.json"
+    )
+    assert "there is no file" in refused(capsys, run.path, "--compare", tmp_path / "none.json")
+
+
+def test_which_fields_set_numbers_apart() -> None:
+    ours = {
+        "extractor": "e",
+        "n_fake": 5,
+        "seed": 0,
+        "weights_averaged": True,
+        "batch_size": 4,
+        "truncation": None,
+    }
+    assert differences(ours, {**ours, "seed": 1, "batch_size": 9, "images": 7}) == []
+    assert differences(ours, {**ours, "n_fake": 6, "extractor": "f"}) == ["extractor", "n_fake"]
+    assert differences(ours, {**ours, "weights_averaged": False}) == ["weights_averaged"]
+    folder = {"extractor": "e", "n_fake": 5, "samples": "folder:x"}
+    assert differences(ours, folder) == differences(folder, ours) == []
+    assert differences(ours, {**folder, "shape": [1, 2, 3]}) == ["shape"]
+    assert identity(ours) == identity({**ours, "seed": 3})
+    assert identity(ours) != identity({**ours, "n_fake": 3})
+    assert [better(name) for name in ("fid_vgg16", "is", "is_std", "kid_std_digits", "w1")] == [
+        "min", "max", None, None, "min",
+    ]  # fmt: skip
+    results = {
+        "a": {"metrics": {"is_std": 1, "is": 3.0}, "protocol": {}},
+        "b": {"metrics": {"is": 5.0, "fid": 1}, "protocol": {}},
+    }
+    assert rank(results) == ("is", ["b", "a"])
+    with pytest.raises(EvaluationError, match="a, b share no metric"):
+        rank({"a": {"metrics": {"is": 1}, "protocol": {}}, "b": {"metrics": {"fid": 1}, "protocol": {}}})
+
+
+def test_mixtures_have_a_protocol_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = [word for word in TINY if "width" not in word and not word.startswith(("data.res", "evaluation="))]
+    words = ["data=ring", "evaluation.n_fake=60", "data.n=200", "selection.seeds=0", f"run.root={tmp_path}"]
+    run = ganlab.train(config.compose([*kept, *words]))
+    assert run.folder.best_checkpoint.is_file()
+    found = json_of(capsys, run.path, "--metrics", "modes,w1,jsd", "--seeds", "2")
+    assert list(found["metrics"]) == ["modes", "w1", "jsd"]
+    assert 0 < found["metrics"]["jsd"] <= np.log(2) + 1e-9

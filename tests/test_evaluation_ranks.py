@@ -1,0 +1,152 @@
+"""Several processes give the numbers of one: real groups over gloo, shares without padding, one cache."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import ganlab  # noqa: F401  before torch_fidelity
+from ganlab.data import DataSource, Ring, TensorSet
+from ganlab.errors import EvaluationError, GanlabError
+from ganlab.evaluation import ImageEvaluation, MixtureEvaluation
+from tests.processes import Group
+
+METRICS = ["fid", "is", "is_std", "kid", "kid_std", "prc", "density", "coverage", "memorisation"]
+
+
+def pictures(n: int, seed: int) -> Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    tint = torch.randint(0, 120, (n, 3, 1, 1), generator=draw)
+    return (torch.randint(0, 100 + 10 * seed, (n, 3, 6, 6), generator=draw) + tint).to(torch.uint8)
+
+
+class Pictures(DataSource):
+    name, shape, splits = "pictures", (3, 6, 6), ("train", "held_out")
+
+    def _load(self, split: str) -> TensorSet:
+        return TensorSet(f"pictures/{split}", pictures(53 if split == "train" else 19, len(split)))
+
+
+def extractor() -> Any:
+    from torch_fidelity import FeatureExtractorBase
+
+    class Colours(FeatureExtractorBase):
+        """Twelve features and four classes that are no rounding error away from one another."""
+
+        def __init__(self) -> None:
+            super().__init__("colours", ["features", "logits"])
+            weight = torch.randn(16, 27, generator=torch.Generator().manual_seed(0))
+            self.register_buffer("weight", weight)
+
+        @staticmethod
+        def get_provided_features_list():
+            return "features", "logits"
+
+        @staticmethod
+        def get_default_feature_layer_for_metric(metric):
+            return "logits" if metric == "isc" else "features"
+
+        def forward(self, x):
+            pooled = torch.nn.functional.adaptive_avg_pool2d(x.float() / 32, 3).flatten(1)
+            y = torch.tanh(pooled @ self.weight.T / 8) * 4
+            return y[:, :12], y[:, 12:]
+
+    return Colours()
+
+
+def measure(cache: Path, batch_size: int) -> tuple[ImageEvaluation, Any]:
+    fake = pictures(47, 3)
+    evaluation = ImageEvaluation(
+        data=Pictures(), cache=cache, extractor=extractor(), n_fake=47, batch_size=batch_size
+    )
+    asked: list[int] = []
+
+    def sample(numbers: range) -> Tensor:
+        asked.extend(numbers)
+        return fake[numbers.start : numbers.stop : numbers.step]
+
+    return asked, evaluation(sample, metrics=evaluation.choose(METRICS))
+
+
+def ring() -> dict[str, float]:
+    data = Ring(n=50)
+    points = data.sample(101, torch.Generator().manual_seed(1))[0]
+    evaluation = MixtureEvaluation(data=data, n_fake=101, batch_size=17)
+    return evaluation(lambda n: points[n.start : n.stop : n.step], metrics=evaluation.names).metrics
+
+
+def broken(rank: int) -> str:
+    def sample(numbers: range) -> Tensor:
+        if rank == 1:
+            raise EvaluationError("no samples today")
+        return pictures(len(numbers), 0)
+
+    try:
+        ImageEvaluation(data=Pictures(), cache=Path("nowhere"), extractor=extractor(), n_fake=9)(sample)
+    except GanlabError as error:
+        return str(error)
+    return "nothing"
+
+
+def work(folder: Path) -> dict[str, Any]:
+    torch.distributed.init_process_group("gloo")
+    asked, result = measure(folder / "cache", batch_size=7)
+    again = measure(folder / "cache", batch_size=7)[1]
+    few = ImageEvaluation(data=Pictures(), cache=folder / "cache", extractor=extractor(), n_fake=2)
+    two = few(lambda n: pictures(2, 5)[n.start : n.stop : n.step], metrics=few.choose(["fid"])).metrics
+    told = {
+        "asked": asked, "metrics": result.metrics, "protocol": result.protocol, "again": again.metrics, "two": two,
+        "ring": ring(), "broken": broken(torch.distributed.get_rank()),
+    }  # fmt: skip
+    torch.distributed.destroy_process_group()
+    return told
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_number_of_processes_changes_nothing(world: int, tmp_path: Path) -> None:
+    with Group(world, work, tmp_path) as group:
+        told = group.results()
+
+    asked, alone = measure(tmp_path / "other", batch_size=20)
+    assert asked == list(range(47))
+    for rank, said in enumerate(told):
+        assert said["asked"] == list(range(rank, 47, world))
+        kid = said["metrics"].pop("kid_colours")  # a difference of sums as large as its deviation
+        assert kid == pytest.approx(alone.metrics["kid_colours"], abs=1e-6 * alone.metrics["kid_std_colours"])
+        assert {**said["metrics"], "kid_colours": alone.metrics["kid_colours"]} == pytest.approx(
+            alone.metrics, rel=1e-6
+        )
+        said["metrics"]["kid_colours"] = kid
+        assert said["metrics"] == told[0]["metrics"] == said["again"]
+        assert said["two"] == told[0]["two"]
+        assert said["ring"] == pytest.approx(ring(), rel=1e-12)
+        assert said["broken"] == "no samples today"
+    assert told[0]["protocol"] == {**alone.protocol, "batch_size": 7, "processes": world}
+    assert alone.metrics["fid_colours"] > 0.1
+    assert 0 < alone.metrics["recall_colours"] < 1
+    assert len(list((tmp_path / "cache" / "reference").iterdir())) == 1  # for all that is asked; no claim, no part
+
+
+def compute(folder: Path) -> tuple[dict[str, float], int]:
+    """One of several jobs that know nothing of one another."""
+    from ganlab.evaluation import reference
+
+    made = []
+    real = reference.ReferenceCache._compute
+
+    def counted(self, *arguments):
+        made.append(1)
+        return real(self, *arguments)
+
+    reference.ReferenceCache._compute = counted
+    metrics = measure(folder / "cache", batch_size=7)[1].metrics
+    return metrics, len(made)
+
+
+def test_jobs_that_start_together_compute_the_reference_once(tmp_path: Path) -> None:
+    with Group(3, compute, tmp_path) as group:
+        (one, first), (two, second), (three, third) = group.results()
+    assert first + second + third == 1
+    assert one == two == three
