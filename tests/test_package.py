@@ -16,7 +16,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
-    ["training"],
+    ["training", "report"],
     ["parts", "trainer"],
     ["run"],
     ["callbacks", "compatibility", "tracking"],
@@ -40,7 +40,7 @@ LAYERS = [
     ["data"],
     ["imagefiles"],
     ["checkpoints", "config", "game", "runs", "randomness"],
-    ["_torchvision", "atomic", "errors", "places"],
+    ["_torchvision", "atomic", "errors", "places", "protocol"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

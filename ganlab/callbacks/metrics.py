@@ -51,5 +51,6 @@ class MetricsLog(OnClock):
         self._images += pl_module.clock.images - self._before
         if due:
             check_means(means, pl_module, self.folder)
-            self.write(trainer, pl_module, {**means, "time/images_per_s": self._images / self._seconds})
+            speed = {"time/images_per_s": self._images / self._seconds, "time/devices": trainer.world_size}
+            self.write(trainer, pl_module, {**means, **speed})
             self._seconds, self._images = 0.0, 0
