@@ -75,7 +75,12 @@ class StandIn(ThreadingHTTPServer):
 
     def environment(self) -> dict[str, str]:
         """What a client needs to find this server and nothing else."""
-        return {"WANDB_BASE_URL": self.url, "WANDB_API_KEY": KEY, "WANDB_ENTITY": ENTITY, "WANDB_MODE": "online"}
+        return {
+            "WANDB_BASE_URL": self.url,
+            "WANDB_API_KEY": KEY,
+            "WANDB_ENTITY": ENTITY,
+            "WANDB_MODE": "online",
+        }
 
     def run(self, name: str) -> Received:
         return self.runs.setdefault(name, Received(name))
@@ -98,7 +103,14 @@ class StandIn(ThreadingHTTPServer):
 
     def on_Viewer(self, _: dict[str, Any]) -> dict[str, Any]:
         teams = {"edges": [{"node": {"name": ENTITY}}]}
-        viewer = {"id": "V1", "entity": ENTITY, "username": ENTITY, "flags": "{}", "teams": teams, "admin": False}
+        viewer = {
+            "id": "V1",
+            "entity": ENTITY,
+            "username": ENTITY,
+            "flags": "{}",
+            "teams": teams,
+            "admin": False,
+        }
         return {"viewer": viewer}
 
     def on_ServerFeaturesQuery(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -112,10 +124,17 @@ class StandIn(ThreadingHTTPServer):
         bucket = None if run is None else {
             "name": run.id, "historyLineCount": len(run.history), "eventsLineCount": 0, "logLineCount": 0,
             "historyTail": json.dumps(run.streams.get("wandb-history.jsonl", [])[-1:]), "eventsTail": "[]",
-            "summaryMetrics": json.dumps(run.summary), "config": json.dumps(run.config), "tags": [],
+            "summaryMetrics": json.dumps(run.summary), "config": json.dumps({k: {"value": v} for k, v in run.config.items()}), "tags": [],
             "wandbConfig": json.dumps({"t": 1}),
         }  # fmt: skip
-        return {"model": {"id": "P1", "name": v["project"], "entity": {"id": "E1", "name": ENTITY}, "bucket": bucket}}
+        return {
+            "model": {
+                "id": "P1",
+                "name": v["project"],
+                "entity": {"id": "E1", "name": ENTITY},
+                "bucket": bucket,
+            }
+        }
 
     def on_UpsertBucket(self, v: dict[str, Any]) -> dict[str, Any]:
         inserted = v.get("name") not in self.runs
@@ -151,11 +170,21 @@ class StandIn(ThreadingHTTPServer):
         artifact = {"id": f"A{next(self._numbers)}", "state": "PENDING", "files": {}, **v["input"]}
         self.artifacts.append(artifact)
         sequence = {"id": "S1", "latestArtifact": None}
-        return {"createArtifact": {"artifact": {"id": artifact["id"], "state": "PENDING", "artifactSequence": sequence}}}
+        return {
+            "createArtifact": {
+                "artifact": {"id": artifact["id"], "state": "PENDING", "artifactSequence": sequence}
+            }
+        }
 
     def on_CreateArtifactManifest(self, v: dict[str, Any]) -> dict[str, Any]:
         url = f"{self.url}/put/artifact/{v['artifactID']}/{v['name']}"
-        file = {"id": "F1", "name": v["name"], "displayName": v["name"], "uploadUrl": url, "uploadHeaders": []}
+        file = {
+            "id": "F1",
+            "name": v["name"],
+            "displayName": v["name"],
+            "uploadUrl": url,
+            "uploadHeaders": [],
+        }
         return {"createArtifactManifest": {"artifactManifest": {"id": v["artifactID"], "file": file}}}
 
     def on_UpdateArtifactManifest(self, v: dict[str, Any]) -> dict[str, Any]:
@@ -229,10 +258,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply({})
 
     def do_POST(self) -> None:
-        body = json.loads(self._body() or b"{}")
+        content = self._body()
         if self.path == "/graphql":
+            body = json.loads(content)
             self._reply(self.server.answer(body["query"], body.get("variables") or {}))
         elif match := re.fullmatch(r"/files/[^/]+/[^/]+/([^/]+)/file_stream", self.path):
+            body = json.loads(content)
             with self.server.lock:
                 run = self.server.run(match[1])
                 if self.server.status == 200 and not self.server.silent:
@@ -240,8 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
                         run.stream(name, part["offset"], part["content"])
                     run.exit_code = body.get("exitcode") if body.get("complete") else None
             self._reply({})
-        else:
-            self.server.unknown.append(self.path)
+        else:  # the client measures itself and sends that too
             self._reply({}, 404)
 
     def do_PUT(self) -> None:

@@ -11,6 +11,11 @@ Histogram = tuple[np.ndarray, np.ndarray]
 """Counts and the edges of their bins, as from `numpy.histogram`."""
 
 
+def synced_marker(records: Path) -> Path:
+    """The file that says, to ``wandb sync`` too, that a ``.wandb`` file has been uploaded."""
+    return records.with_suffix(".wandb.synced")
+
+
 class WandbRun:
     """Starts the run, online or else offline; every step of W&B's own is a number of images.
 
@@ -32,16 +37,18 @@ class WandbRun:
 
         os.environ.setdefault("WANDB_SILENT", "true")  # our own last words say where things are
         settings = wandb.Settings(
-            init_timeout=30, finish_timeout=finish_timeout, finish_timeout_raises=True,
+            init_timeout=min(30, finish_timeout), finish_timeout=finish_timeout, finish_timeout_raises=True,
             console="off",  # it would sit between the training and the terminal
         )  # fmt: skip
         common = {**options, "settings": settings, "reinit": "create_new"}
         try:
             self._run = wandb.init(mode=mode, **common)
         except Exception as error:
-            if mode != "online":
+            if mode != "online" or wandb.run is not None:
                 raise
-            warn(f"it cannot be reached ({' '.join(str(error).split())[:200] or type(error).__name__})")
+            reason = " ".join(str(error).partition("{")[0].split()).rstrip(": ")  # without the server's JSON
+            warn(f"cannot be reached ({reason[:200] or type(error).__name__})")
+            wandb.teardown()  # its service takes no second run of the id that failed
             self._run = wandb.init(mode="offline", **common)
         self.id: str = self._run.id
         self._run.define_metric("*", step_metric="images")
@@ -79,6 +86,10 @@ class WandbRun:
         if state == "preempted" and not self._run.sweep_id:  # a sweep would give the trial to another agent
             self._run.mark_preempting()
         self._run.finish(exit_code=0 if state == "finished" else 1)
-        log = Path(self._run.settings.log_internal)
-        if log.is_file() and '"level":"ERROR+4"' in log.read_text(errors="replace"):  # its level for fatal errors
-            raise ConnectionError("the server refused the upload")
+        log, records = Path(self._run.settings.log_internal), Path(self._run.settings.sync_file)
+        if log.is_file() and '"level":"ERROR+4"' in log.read_text(
+            errors="replace"
+        ):  # its level for fatal errors
+            raise ConnectionError("what was recorded could not be written or uploaded")
+        if not self._run.offline:
+            synced_marker(records).touch()
