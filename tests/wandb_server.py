@@ -94,14 +94,14 @@ class StandIn(ThreadingHTTPServer):
     def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         match = re.match(r"\s*(?:query|mutation)\s+(\w+)", query)
         operation = match[1] if match else query[:60]
-        method = getattr(self, f"on_{operation}", None)
+        method = getattr(self, f"on_{operation.lower()}", None)
         if method is None:
             self.unknown.append(operation)
             return {"errors": [{"message": f"the stand-in does not know {operation}"}]}
         with self.lock:
             return {"data": method(variables)}
 
-    def on_Viewer(self, _: dict[str, Any]) -> dict[str, Any]:
+    def on_viewer(self, _: dict[str, Any]) -> dict[str, Any]:
         teams = {"edges": [{"node": {"name": ENTITY}}]}
         viewer = {
             "id": "V1",
@@ -113,13 +113,13 @@ class StandIn(ThreadingHTTPServer):
         }
         return {"viewer": viewer}
 
-    def on_ServerFeaturesQuery(self, _: dict[str, Any]) -> dict[str, Any]:
+    def on_serverfeaturesquery(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"serverInfo": {"features": []}}
 
-    def on_OrganizationCoreWeaveOrganizationID(self, _: dict[str, Any]) -> dict[str, Any]:
+    def on_organizationcoreweaveorganizationid(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"entity": None}
 
-    def on_RunResumeStatus(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_runresumestatus(self, v: dict[str, Any]) -> dict[str, Any]:
         run = self.runs.get(v["name"])
         bucket = None if run is None else {
             "name": run.id, "historyLineCount": len(run.history), "eventsLineCount": 0, "logLineCount": 0,
@@ -136,7 +136,7 @@ class StandIn(ThreadingHTTPServer):
             }
         }
 
-    def on_UpsertBucket(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_upsertbucket(self, v: dict[str, Any]) -> dict[str, Any]:
         inserted = v.get("name") not in self.runs
         run = self.run(v["name"] or v["id"])
         run.fields |= {name: value for name, value in v.items() if value is not None}
@@ -150,23 +150,23 @@ class StandIn(ThreadingHTTPServer):
         }  # fmt: skip
         return {"upsertBucket": {"bucket": bucket, "inserted": inserted}}
 
-    def on_CreateRunFiles(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_createrunfiles(self, v: dict[str, Any]) -> dict[str, Any]:
         urls = [{"name": name, "uploadUrl": f"{self.url}/put/{v['run']}/{name}"} for name in v["files"]]
         return {"createRunFiles": {"runID": v["run"], "uploadHeaders": [], "files": urls}}
 
     # ---- artifacts ------------------------------------------------------------------------------------------
 
-    def on_ClientIDMapping(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_clientidmapping(self, v: dict[str, Any]) -> dict[str, Any]:
         known = [a["id"] for a in self.artifacts if a.get("clientID") == v["clientID"]]
         return {"clientIDMapping": {"serverID": known[0]} if known else None}
 
-    def on_FetchArtifactDigestAlgorithm(self, _: dict[str, Any]) -> dict[str, Any]:
+    def on_fetchartifactdigestalgorithm(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"project": {"artifactType": None}}
 
-    def on_XXHashDigestsEnabled(self, _: dict[str, Any]) -> dict[str, Any]:
+    def on_xxhashdigestsenabled(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"entity": {"xxhashDigestsEnabled": False}}
 
-    def on_CreateArtifact(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_createartifact(self, v: dict[str, Any]) -> dict[str, Any]:
         artifact = {"id": f"A{next(self._numbers)}", "state": "PENDING", "files": {}, **v["input"]}
         self.artifacts.append(artifact)
         sequence = {"id": "S1", "latestArtifact": None}
@@ -176,7 +176,7 @@ class StandIn(ThreadingHTTPServer):
             }
         }
 
-    def on_CreateArtifactManifest(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_createartifactmanifest(self, v: dict[str, Any]) -> dict[str, Any]:
         url = f"{self.url}/put/artifact/{v['artifactID']}/{v['name']}"
         file = {
             "id": "F1",
@@ -187,12 +187,12 @@ class StandIn(ThreadingHTTPServer):
         }
         return {"createArtifactManifest": {"artifactManifest": {"id": v["artifactID"], "file": file}}}
 
-    def on_UpdateArtifactManifest(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_updateartifactmanifest(self, v: dict[str, Any]) -> dict[str, Any]:
         url = f"{self.url}/put/artifact/{v['artifactManifestID']}/manifest"
         file = {"id": "F1", "name": "manifest", "displayName": "m", "uploadUrl": url, "uploadHeaders": []}
         return {"updateArtifactManifest": {"artifactManifest": {"id": v["artifactManifestID"], "file": file}}}
 
-    def on_CreateArtifactFiles(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_createartifactfiles(self, v: dict[str, Any]) -> dict[str, Any]:
         edges = []
         for spec in v["input"]["artifactFiles"]:
             url = f"{self.url}/put/artifact/{spec['artifactID']}/{spec['name']}"
@@ -204,7 +204,7 @@ class StandIn(ThreadingHTTPServer):
             edges.append({"node": node})
         return {"createArtifactFiles": {"files": {"edges": edges}}}
 
-    def on_CommitArtifact(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_commitartifact(self, v: dict[str, Any]) -> dict[str, Any]:
         self._artifact(v["artifactID"])["state"] = "COMMITTED"
         return {"commitArtifact": {"artifact": {"id": v["artifactID"], "digest": "d"}}}
 
@@ -213,7 +213,7 @@ class StandIn(ThreadingHTTPServer):
 
     # ---- sweeps ---------------------------------------------------------------------------------------------
 
-    def on_UpsertSweep(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_upsertsweep(self, v: dict[str, Any]) -> dict[str, Any]:
         config = yaml.safe_load(v["config"])
         names = list(config["parameters"])
         choices = [p["values"] if "values" in p else [p["value"]] for p in config["parameters"].values()]
@@ -223,7 +223,7 @@ class StandIn(ThreadingHTTPServer):
         project = {"id": "P1", "name": v["projectName"], "entity": {"id": "E1", "name": ENTITY}}
         return {"upsertSweep": {"sweep": {"name": name, "project": project}, "configValidationWarnings": []}}
 
-    def on_SweepWithRuns(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_sweepwithruns(self, v: dict[str, Any]) -> dict[str, Any]:
         sweep = self.sweeps.get(v["sweep"])
         found = sweep and {
             "id": v["sweep"], "name": v["sweep"], "state": "RUNNING", "config": yaml.safe_dump(sweep.config),
@@ -231,10 +231,10 @@ class StandIn(ThreadingHTTPServer):
         }  # fmt: skip
         return {"project": {"sweep": found}}
 
-    def on_CreateAgent(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_createagent(self, v: dict[str, Any]) -> dict[str, Any]:
         return {"createAgent": {"agent": {"id": v["sweep"]}}}
 
-    def on_Heartbeat(self, v: dict[str, Any]) -> dict[str, Any]:
+    def on_heartbeat(self, v: dict[str, Any]) -> dict[str, Any]:
         sweep, commands = self.sweeps[v["id"]], []
         if not json.loads(v["runState"]):  # an agent without a run wants one
             if sweep.waiting:

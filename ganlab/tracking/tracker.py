@@ -61,11 +61,8 @@ class Tracker:
         self._work.close(self._cfg.wandb.finish_timeout + 10)  # the client's own limit comes first
 
     def _start(self, directions: Mapping[str, str]) -> None:
-        mode = self._cfg.wandb.mode
-        if mode == "auto":
-            mode = os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
         self._run = WandbRun(
-            mode=mode, options=_options(self._cfg, self._folder), directions=directions,
+            mode=wandb_mode(self._cfg), options=_options(self._cfg, self._folder), directions=directions,
             finish_timeout=self._cfg.wandb.finish_timeout, warn=self._offline,
         )  # fmt: skip
         write_atomically(self._folder.path / "wandb_id", self._run.id)  # a sweep's agent has chosen another
@@ -103,6 +100,14 @@ def tracker(cfg: DictConfig, folder: RunFolder, *, directions: Mapping[str, str]
         yield tracking
     finally:
         tracking.finish()
+
+
+def wandb_mode(cfg: DictConfig) -> str:
+    """What ``wandb.mode`` comes to here: online, offline, disabled, or what $WANDB_MODE says."""
+    mode: str = cfg.wandb.mode
+    if mode == "auto":
+        mode = os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
+    return mode
 
 
 def _options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
