@@ -31,8 +31,25 @@ def test_losses_sweeps_every_objective_there_is() -> None:
 
 
 def test_what_a_file_says_is_read(sweep: Callable[..., SweepFile]) -> None:
-    command = ["${env}", "${interpreter}", "-m", "${program}", "train", "--config-dir", "mine", "a=1", "${args_no_hyphens}"]
-    found = sweep(command=command, project="P", entity="E", run_cap=7, name="my sweep", early_terminate={"type": "hyperband"})
+    command = [
+        "${env}",
+        "${interpreter}",
+        "-m",
+        "${program}",
+        "train",
+        "--config-dir",
+        "mine",
+        "a=1",
+        "${args_no_hyphens}",
+    ]
+    found = sweep(
+        command=command,
+        project="P",
+        entity="E",
+        run_cap=7,
+        name="my sweep",
+        early_terminate={"type": "hyperband"},
+    )
     assert found.words == ["a=1", "wandb.project=P", "wandb.entity=E"]
     assert found.config_dirs == ["mine"]
     assert (found.run_cap, found.name, found.early_terminate) == (7, "my sweep", True)
@@ -72,7 +89,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("changes", "sentence"), REFUSED, ids=lambda item: str(item)[:40])
-def test_a_file_that_makes_no_sense_is_refused(sweep_file: Callable[..., Path], changes: dict, sentence: str) -> None:
+def test_a_file_that_makes_no_sense_is_refused(
+    sweep_file: Callable[..., Path], changes: dict, sentence: str
+) -> None:
     path = sweep_file(**changes)
     with pytest.raises(ConfigError) as error:
         read_sweep(path)
@@ -107,7 +126,9 @@ def test_parameters_that_no_run_has_are_refused(
 
 
 def test_settings_do_not_touch_what_is_swept(sweep: Callable[..., SweepFile]) -> None:
-    with pytest.raises(ConfigError, match="seed is swept by .*sweep.yaml; it cannot be set for every trial as well"):
+    with pytest.raises(
+        ConfigError, match="seed is swept by .*sweep.yaml; it cannot be set for every trial as well"
+    ):
         sweep().check(["seed=1"])
     with pytest.raises(ConfigError, match="run.name is chosen by the sweep"):
         sweep().check(["run.name=x"])
@@ -120,7 +141,9 @@ def test_ranges_are_what_wandb_means_by_them() -> None:
     assert distribution(values=["x", None]) == CategoricalDistribution(("x", "None"))
     assert distribution(min=1, max=5) == IntDistribution(1, 5)
     assert distribution(min=1, max=5.0) == FloatDistribution(1, 5)
-    assert distribution(distribution="log_uniform_values", min="1e-5", max=0.1) == FloatDistribution(1e-5, 0.1, log=True)
+    assert distribution(distribution="log_uniform_values", min="1e-5", max=0.1) == FloatDistribution(
+        1e-5, 0.1, log=True
+    )
     exponents = distribution(distribution="log_uniform", min=-2, max=0.5)
     assert exponents == FloatDistribution(math.exp(-2), math.exp(0.5), log=True)
     assert distribution(distribution="q_uniform", min=0, max=1, q=0.25) == FloatDistribution(0, 1, step=0.25)
@@ -130,7 +153,10 @@ def test_values_are_written_as_an_agent_writes_them() -> None:
     mixed = read_parameter("a", {"values": [1e-05, True, None, ["r1", "r2"], "x y", 64.0]})
     assert mixed.choices == ("1e-05", "True", "None", "['r1', 'r2']", "x y", "64.0")
     assert read_parameter("a", {"min": 1, "max": 3}).grid == ("1", "2", "3")
-    assert read_parameter("a", {"distribution": "q_uniform", "min": 0, "max": 0.3, "q": 0.1}).grid[:2] == ("0.0", "0.1")
+    assert read_parameter("a", {"distribution": "q_uniform", "min": 0, "max": 0.3, "q": 0.1}).grid[:2] == (
+        "0.0",
+        "0.1",
+    )
     logarithmic = read_parameter("a", {"distribution": "q_log_uniform_values", "min": 10, "max": 100, "q": 8})
     assert logarithmic.text(21.9) == "24.0"
     assert logarithmic.text(10.1) == "10.0"

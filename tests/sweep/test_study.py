@@ -52,7 +52,10 @@ def test_a_sweep_goes_on_where_it_was_and_grows(sweep: Sweep, tmp_path: Path) ->
     assert [claim.number for claim in rest if claim] == [1, 2, 3]
     elsewhere = Study(tmp_path / "t", sweep(**random), [], trials=4)
     redrawn = [elsewhere.claim() for _ in range(4)]
-    assert [c.words for c in redrawn if c] == [first.words, *(c.words for c in rest if c)]  # whoever asks, and when
+    assert [c.words for c in redrawn if c] == [
+        first.words,
+        *(c.words for c in rest if c),
+    ]  # whoever asks, and when
 
 
 def test_two_sweeps_are_not_mixed(sweep: Sweep, tmp_path: Path) -> None:
@@ -151,7 +154,9 @@ def test_unlike_protocols_are_never_ranked_together(sweep: Sweep, tmp_path: Path
         claim = study.claim()
         assert claim is not None
         reason = None if value else "the discriminator's loss became nan by iteration 3"
-        study.finish(claim, value, run=claim.name, reason=reason, protocol={"n_fake": n_fake, "images": claim.number})
+        study.finish(
+            claim, value, run=claim.name, reason=reason, protocol={"n_fake": n_fake, "images": claim.number}
+        )
     assert table(study).splitlines() == [
         "best/fid_digits, minimized (protocol 1 of 2; never ranked together), one run each:",
         f"  1          {tmp_path}/s/0001-hinge-4",

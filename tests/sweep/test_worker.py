@@ -76,7 +76,10 @@ def test_three_workers_finish_a_grid_once_with_one_of_them_killed(
     ends = [worker.communicate(timeout=600) for worker in workers[1:]]
     assert [worker.returncode for worker in workers[1:]] == [0, 0]
     said = "".join(err for _, err in ends)
-    assert f"[{killed + 1}/12] {next(sweep.glob(f'{killed:04d}-*')).name}: taking up what another worker left" in said
+    assert (
+        f"[{killed + 1}/12] {next(sweep.glob(f'{killed:04d}-*')).name}: taking up what another worker left"
+        in said
+    )
     runs = sorted(path for path in sweep.iterdir() if path.name != ".sweep")
     assert [int(run.name[:4]) for run in runs] == list(range(12))
     assert {RunFolder(run).read_summary()["state"] for run in runs} == {"finished"}
@@ -96,7 +99,10 @@ def test_a_trial_outlives_its_worker(
     sweep_file: Callable[..., Path], start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     """Only the worker is killed: its trial trains on, and the next worker waits for it and takes the result."""
-    path, sweep = sweep_file(parameters={"seed": {"values": [0]}}, command=COMMAND), tmp_path / "runs" / "sweep"
+    path, sweep = (
+        sweep_file(parameters={"seed": {"values": [0]}}, command=COMMAND),
+        tmp_path / "runs" / "sweep",
+    )
     settings = ["budget.images=640"]
     first = start(str(path), *settings)
     eventually(lambda: trial_of(first, sweep) is not None, first)
@@ -104,9 +110,9 @@ def test_a_trial_outlives_its_worker(
     first.wait()
     second = start(str(path), *settings)
     said = second.communicate(timeout=600)[1]
-    assert second.returncode == 0
+    assert second.returncode == 0, said
     assert "waiting for the other workers" in said
-    assert starts(next(sweep.glob("0000-*"))) == 1
+    assert starts(next(sweep.glob("0000*"))) == 1
 
 
 def test_a_trial_that_diverges_is_a_result(
@@ -135,7 +141,9 @@ def test_trouble_that_is_not_the_trials_stops_the_worker_and_costs_no_trial(
     worker = start(str(path))
     err = worker.communicate(timeout=600)[1]
     assert worker.returncode == 1
-    assert "ganlab: the runs of this sweep have no best/fid; they measure best/fid_digits, best/is_digits" in err
+    assert (
+        "ganlab: the runs of this sweep have no best/fid; they measure best/fid_digits, best/is_digits" in err
+    )
     assert err.strip().splitlines()[-1].endswith("the sweep can go on")
     assert "Traceback" not in err
     out = start(str(path), "--list", "--json").communicate(timeout=600)[0]
@@ -145,17 +153,23 @@ def test_trouble_that_is_not_the_trials_stops_the_worker_and_costs_no_trial(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_worker_that_is_asked_to_stop_saves_its_trial(
-    sweep_file: Callable[..., Path], start: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals
+    sweep_file: Callable[..., Path],
+    start: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    number: signal.Signals,
 ) -> None:
-    path, sweep = sweep_file(parameters={"seed": {"values": [7]}}, command=COMMAND), tmp_path / "runs" / "sweep"
+    path, sweep = (
+        sweep_file(parameters={"seed": {"values": [7]}}, command=COMMAND),
+        tmp_path / "runs" / "sweep",
+    )
     settings = ["budget.images=6400", "evaluation.every=3200"]
     worker = start(str(path), *settings)
-    eventually(lambda: list(sweep.glob("0000-*/metrics.jsonl")), worker)
+    eventually(lambda: list(sweep.glob("0000*/metrics.jsonl")), worker)
     worker.send_signal(number)
     err = worker.communicate(timeout=600)[1]
     assert worker.returncode == 130
     assert "stopped; it goes on when a worker comes back" in err
-    (run,) = sweep.glob("0000-*")
+    (run,) = sweep.glob("0000*")
     assert RunFolder(run).read_summary()["state"] == "preempted"
     assert len(RunFolder(run).list_checkpoints()) == 1
     again = start(str(path), *settings)
@@ -169,7 +183,9 @@ def test_slurm_gets_an_array_of_workers(
 ) -> None:
     path = sweep_file(command=COMMAND)
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "sbatch").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/told\necho "42;cluster"\n')
+    (tmp_path / "bin" / "sbatch").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/told\necho "42;cluster"\n'
+    )
     (tmp_path / "bin" / "sbatch").chmod(0o755)
     worker = start(str(path), "budget.images=64", "--slurm", "4", PATH=f"{tmp_path}/bin:/usr/bin:/bin")
     out, err = worker.communicate(timeout=600)
