@@ -48,7 +48,9 @@ def call(*words: str, server: StandIn, environment: dict[str, str], folder: Path
 
 
 def sweep_of(server: StandIn, file: Path, environment: dict[str, str]) -> str:
-    call("sweep", "--project", "ganlab", str(file), server=server, environment=environment, folder=file.parent)
+    call(
+        "sweep", "--project", "ganlab", str(file), server=server, environment=environment, folder=file.parent
+    )
     (name,) = server.sweeps
     return f"{ENTITY}/ganlab/{name}"
 
@@ -58,7 +60,16 @@ def test_an_agent_runs_the_four_trials_of_smoke(tmp_path: Path, environment: dic
     file = smaller(ROOT / "configs" / "sweep" / "smoke.yaml", tmp_path, *words)
     with stand_in() as server:
         path = sweep_of(server, file, environment)
-        call("agent", "--forward-signals", "--count", "4", path, server=server, environment=environment, folder=tmp_path)
+        call(
+            "agent",
+            "--forward-signals",
+            "--count",
+            "4",
+            path,
+            server=server,
+            environment=environment,
+            folder=tmp_path,
+        )
         (sweep,) = server.sweeps.values()
     assert sweep.waiting == []
     assert sorted((p["objective"], p["seed"]) for p in sweep.claimed.values()) == [
@@ -79,11 +90,26 @@ def test_an_agent_runs_the_four_trials_of_smoke(tmp_path: Path, environment: dic
 
 def test_an_agents_trial_may_be_two_processes(tmp_path: Path, environment: dict[str, str]) -> None:
     """Both ranks read the trial from their command line, and the server sees one run."""
-    words = [*SMALL, "trainer.devices=2", "trainer.accelerator=cpu", "evaluation.every=32", "evaluation.n_fake=40"]
+    words = [
+        *SMALL,
+        "trainer.devices=2",
+        "trainer.accelerator=cpu",
+        "evaluation.every=32",
+        "evaluation.n_fake=40",
+    ]
     file = smaller(ROOT / "configs" / "sweep" / "smoke.yaml", tmp_path, *words)
     with stand_in() as server:
         path = sweep_of(server, file, environment)
-        call("agent", "--forward-signals", "--count", "1", path, server=server, environment=environment, folder=tmp_path)
+        call(
+            "agent",
+            "--forward-signals",
+            "--count",
+            "1",
+            path,
+            server=server,
+            environment=environment,
+            folder=tmp_path,
+        )
         (sweep,) = server.sweeps.values()
     ((name, point),) = sweep.claimed.items()
     assert list(server.runs) == [name]
@@ -95,4 +121,6 @@ def test_an_agents_trial_may_be_two_processes(tmp_path: Path, environment: dict[
     assert yaml.safe_load(run.config.read_text())["seed"] == point["seed"]
     assert [row["images"] for row in received.history] == [0, 16, 32, 48, 64]
     logged = {row["images"]: row.get("loss/d") for row in received.history}
-    assert {line["images"]: line["loss/d"] for line in run.read_metrics() if "loss/d" in line}.items() <= logged.items()
+    assert {
+        line["images"]: line["loss/d"] for line in run.read_metrics() if "loss/d" in line
+    }.items() <= logged.items()

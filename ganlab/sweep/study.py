@@ -105,8 +105,8 @@ class Study:
             waiting = [trial.number for trial, state in states if state is TrialState.WAITING]
             if not waiting:
                 return None
-            trial = self._ask(waiting[0])
-            return self._claimed(trial.number, trial.params, taken_up=False)
+            drawn = self._ask(waiting[0])
+            return self._claimed(drawn.number, drawn.params, taken_up=False)
 
     def finish(self, claim: Claim, value: float | None, **told: Any) -> None:
         """Record a trial: its value, or None if it failed; unless somebody else has taken it up since."""

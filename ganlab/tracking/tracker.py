@@ -52,7 +52,7 @@ class Tracker:
         summary = self._folder.read_summary()
         state, animation = summary.get("state", "failed"), self._folder.path / "samples.gif"
         if state == "finished" and animation.is_file():
-            self._at(summary["images"], "video", animation)
+            self._at(summary["images"], "animation", animation)
         if self._cfg.wandb.log_model and (checkpoints := self._folder.list_checkpoints()):
             told = {name: summary[name] for name in ("final", "best", "protocol") if name in summary}
             self._ask("model", checkpoints[-1], {"images": int(checkpoints[-1].stem), **told})

@@ -112,6 +112,7 @@ def test_a_trial_outlives_its_worker(
     said = second.communicate(timeout=600)[1]
     assert second.returncode == 0, said
     assert "waiting for the other workers" in said
+    first.communicate()
     assert starts(next(sweep.glob("0000*"))) == 1
 
 
