@@ -202,11 +202,56 @@ def breaks_at_48(monkeypatch: pytest.MonkeyPatch, server: StandIn, trouble: str)
         if images == 48:
             while not server.runs:
                 time.sleep(0.01)
-            server.silent = trouble == "silent"
-            server.status = 200 if server.silent else int(trouble)
+            if trouble == "killed":
+                server.shutdown()
+                server.server_close()
+            elif trouble == "silent":
+                server.silent = True
+            else:
+                server.status = int(trouble)
         real(self, values, images)
 
     monkeypatch.setattr(Tracker, "log", log)
+
+
+def test_training_goes_on_when_the_server_is_killed(
+    tiny: Compose, server: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    breaks_at_48(monkeypatch, server, "killed")
+    run = ganlab.train(tiny("wandb.mode=online", "wandb.finish_timeout=3"))
+    assert run.summary["state"] == "finished"
+    assert len(run.metrics) == 4
+    assert [w.partition(": ")[0] for w in warnings(caplog)] == ["W&B is off from here on"]
+    wandb.teardown()
+    with stand_in() as another:
+        monkeypatch.setenv("WANDB_BASE_URL", another.url)
+        assert len(sync(run.folder)) == 1
+        assert [row["images"] for row in only(another).history] == [0, 16, 32, 48, 64]
+
+
+def test_training_goes_on_when_wandb_has_no_disk(
+    tiny: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """W&B's folder is on a disk of its own, of 40 kB."""
+    small, cfg = tmp_path / "small", tiny("wandb.mode=offline", "budget.images=1600", "evaluation.every=800")
+    small.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", small], capture_output=True
+    ).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        folder = Path(cfg.run.root) / "tiny"
+        folder.mkdir(parents=True)
+        (folder / "wandb").symlink_to(small)
+        run = ganlab.train(cfg)
+        wandb.teardown()
+    finally:
+        subprocess.run(["umount", "--lazy", small], check=True)
+    assert run.summary["state"] == "finished"
+    assert len(run.metrics) == 100
+    (warning,) = warnings(caplog)
+    assert "No space left on device" in warning
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("trouble", ["401", "gone"])

@@ -1,5 +1,6 @@
 """One run at Weights & Biases, in the words of its client."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,10 @@ import numpy as np
 
 Histogram = tuple[np.ndarray, np.ndarray]
 """Counts and the edges of their bins, as from `numpy.histogram`."""
+
+
+def _say_nothing(record: logging.LogRecord) -> None:
+    """In the place of a traceback on the terminal for each line that the client cannot write to its own log."""
 
 
 def synced_marker(records: Path) -> Path:
@@ -50,6 +55,8 @@ class WandbRun:
             warn(f"cannot be reached ({reason[:200] or type(error).__name__})")
             wandb.teardown()  # its service takes no second run of the id that failed
             self._run = wandb.init(mode="offline", **common)
+        for handler in logging.getLogger("wandb").handlers:
+            handler.handleError = _say_nothing  # type: ignore[method-assign]  # of a debug.log on a full disk
         self.id: str = self._run.id
         self._run.define_metric("*", step_metric="images")
         for name, direction in directions.items():
