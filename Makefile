@@ -5,13 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train test test-slow stress lint bench bench-objectives bench-pacgan clean
+.PHONY: train test test-slow stress lint bench bench-objectives bench-pacgan docker docker-check clean
 
 train: $(STAMP)
 	$(BIN)/ganlab train
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
@@ -30,6 +30,13 @@ bench-objectives: $(STAMP)
 
 bench-pacgan: $(STAMP)
 	$(BIN)/python -m benchmarks.pacgan
+
+ENGINE ?= docker build
+docker:
+	$(ENGINE) --file docker/Dockerfile --tag ganlab $(if $(BASE),--build-arg BASE=$(BASE)) .
+
+docker-check:
+	docker/check.sh
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

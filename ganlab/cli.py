@@ -4,6 +4,7 @@ Words with ``=`` are settings, the first other word is the subject (a run, a che
 """
 
 import argparse
+import atexit
 import contextlib
 import json
 import os
@@ -18,7 +19,7 @@ from typing import NoReturn
 from ganlab import launch
 from ganlab.commands import Command, UsageError, available
 from ganlab.errors import ConfigError, GanlabError, OtherRankError
-from ganlab.interruption import expect_requeue
+from ganlab.interruption import expect_no_requeue, expect_requeue
 
 
 class _Parser(argparse.ArgumentParser):
@@ -106,9 +107,8 @@ def _dispatch(words: Sequence[str]) -> int:
         result = commands[words[0]].run(arguments)
     if arguments.json and launch.rank() == 0:
         print(json.dumps(result))
-    return (
-        130 if result.get("state") == "preempted" else 0
-    )  # a job that waits for the run must see it is not done
+    # A job that waits for the run must see that it is not done.
+    return {"preempted": 130, "broken": 1}.get(str(result.get("state")), 0)
 
 
 def _complain(text: str) -> None:
@@ -133,6 +133,7 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else list(words)
     if launch.launcher() == "slurm":
         expect_requeue()
+        atexit.register(expect_no_requeue)
     try:
         code = _dispatch(words)
         sys.stdout.flush()

@@ -28,6 +28,11 @@ def expect_requeue() -> None:
     signal.signal(_REQUEUE, lambda number, frame: _early.set())
 
 
+def expect_no_requeue() -> None:
+    """Survive SIGUSR1 to the end of the process: Python's own end makes it deadly again unless it is ignored."""
+    signal.signal(_REQUEUE, signal.SIG_IGN)
+
+
 class Interruption:
     """A context in which SIGINT, SIGTERM or SIGUSR1 only raise a flag; a second SIGINT interrupts at once.
 

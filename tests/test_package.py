@@ -17,7 +17,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["report", "sweep"],
-    ["training"],
+    ["training", "doctor"],
     ["parts", "resume", "trainer"],
     ["run"],
     ["callbacks", "compatibility", "tracking"],

@@ -50,6 +50,10 @@ class PublishedImages(DataSource):
     def _read(self, files: list[Path], split: str) -> TensorSet:
         """One split at the original resolution."""
 
+    @property
+    def is_here(self) -> bool:
+        return self._files() is not None
+
     def prefetch(self) -> list[Path]:
         if (files := self._files()) is not None:
             return files

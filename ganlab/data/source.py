@@ -66,6 +66,11 @@ class DataSource(ABC):
     def _loaded(self) -> dict[str, TensorSet]:
         return {}
 
+    @property
+    def is_here(self) -> bool:
+        """Whether `split` can do without a download."""
+        return True
+
     def prefetch(self) -> list[Path]:
         """Download or work out what `split` needs from the disk, unless it is there; returns where it lies.
 

@@ -31,16 +31,21 @@ def digits_weights() -> Path:
     return _checked(DIGITS, DIGITS_SHA256)
 
 
+def find_inception_weights(cache: Path) -> Path | None:
+    """torch-fidelity's Inception weights in `cache` or in torch.hub's, unread; None if they are in neither."""
+    name = INCEPTION_URL.rsplit("/", 1)[1]
+    places = (cache / "weights" / name, Path(torch.hub.get_dir()) / "checkpoints" / name)
+    return next((path for path in places if path.is_file()), None)
+
+
 def inception_weights(cache: Path) -> Path:
     """torch-fidelity's Inception weights, downloaded into `cache` once (96 MB) unless torch.hub has them.
 
     Raises EvaluationError if they cannot be fetched, or are not the official ones.
     """
+    if (found := find_inception_weights(cache)) is not None:
+        return _checked(found, INCEPTION_SHA256)
     name = INCEPTION_URL.rsplit("/", 1)[1]
-    hub = Path(torch.hub.get_dir()) / "checkpoints" / name
-    for path in (cache / "weights" / name, hub):
-        if path.is_file():
-            return _checked(path, INCEPTION_SHA256)
     path = cache / "weights" / name
     try:
         with urlopen(INCEPTION_URL, timeout=30) as response, atomic_file(path) as file:

@@ -103,6 +103,7 @@ class Decoder:
 
 def main() -> None:
     """Serve one parent until it closes our stdin."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # SLURM sends it to all processes of a job
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which then closes our stdin
     job, decoder = Job(*json.loads(sys.stdin.readline())), None
     for line in sys.stdin:
