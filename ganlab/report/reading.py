@@ -88,6 +88,15 @@ class RunRecord:
                     columns.setdefault(name, {})[images] = (iteration, value)
         return {name: self._curve(column) for name, column in columns.items()}
 
+    @property
+    def last(self) -> tuple[int, float | None]:
+        """G steps and device-seconds so far; None where the seconds are not known."""
+        if not self.lines:
+            return 0, None
+        newest = max(self.lines, key=lambda line: line["images"])
+        seconds = float(self._seconds_at(np.array([newest["images"]]))[0])
+        return int(newest.get("iteration", 0)), None if math.isnan(seconds) else seconds
+
     def _curve(self, column: Mapping[int, tuple[int, float]]) -> Curve:
         images = np.array(sorted(column), dtype=float)
         rest = np.array([column[int(x)] for x in images], dtype=float)
