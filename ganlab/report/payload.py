@@ -15,7 +15,7 @@ from ganlab.report.settings import LOSS, SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL
 from ganlab.report.thinning import short, thin
 
-_POINTS = 24_000  # of the health curves of all runs together, a curve
+_POINTS = 20_000  # of the health curves of all runs together, a curve
 
 
 def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[str, Any]:

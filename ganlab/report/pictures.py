@@ -13,8 +13,8 @@ from ganlab.report.reading import RunRecord
 from ganlab.runs import RunFolder
 
 _MOST = 240  # pictures on a page ...
-_BYTES = 2_600_000  # ... and bytes of all of them together
-_LADDER = ((320, 85), (256, 75), (192, 65), (128, 55), (96, 45))  # longest side in pixels, quality
+_BYTES = 2_000_000  # ... and bytes that all of them together should have
+_LADDER = ((320, 85), (256, 75), (192, 65), (128, 55), (96, 45))  # longest side in pixels, quality of a JPEG
 
 
 def sample_pictures(runs: Sequence[RunRecord]) -> list[list[dict[str, Any]]]:
@@ -28,8 +28,10 @@ def sample_pictures(runs: Sequence[RunRecord]) -> list[list[dict[str, Any]]]:
     if not with_grids:
         return [[] for _ in runs]
     points = _points(grids, max(1, min(8, _MOST // with_grids)))
-    each = _BYTES // max(1, with_grids * len(points))
-    return [[picture for at in points if (picture := _picture(own, at, each))] for own in grids]
+    each = _BYTES // (with_grids * len(points))
+    newest = [own[max(own)] for own in grids if own]
+    rung = _rung(newest[:: 1 + len(newest) // 8], each)
+    return [[picture for at in points if (picture := _picture(own, at, rung, each))] for own in grids]
 
 
 def _grids(path: Path) -> dict[int, Path]:
@@ -50,20 +52,32 @@ def _points(grids: Sequence[dict[int, Path]], most: int) -> list[int]:
     return [drawn[i] for i in dict.fromkeys(chosen.tolist())]
 
 
-def _picture(grids: dict[int, Path], at: int, most: int) -> dict[str, Any] | None:
+def _rung(paths: Sequence[Path], each: int) -> int:
+    """The best of the ladder at which most pictures have at most so many bytes: runs should look alike."""
+    pictures = [picture for path in paths if (picture := _open(path))]
+    for rung in range(len(_LADDER) - 1):
+        if not pictures or np.median([len(_compressed(picture, rung)) for picture in pictures]) <= each:
+            return rung
+    return len(_LADDER) - 1
+
+
+def _picture(grids: dict[int, Path], at: int, rung: int, each: int) -> dict[str, Any] | None:
     nearest = min(grids, key=lambda images: abs(images - at), default=None)
-    if nearest is None or abs(nearest - at) > 0.1 * at:
+    if nearest is None or abs(nearest - at) > 0.1 * at or not (picture := _open(grids[nearest])):
         return None
+    while len(content := _compressed(picture, rung)) > 1.5 * each and rung < len(_LADDER) - 1:
+        rung += 1
+    return {
+        "at": at, "images": nearest, "uri": "data:image/jpeg;base64," + base64.b64encode(content).decode(),
+    }  # fmt: skip
+
+
+def _open(path: Path) -> Image.Image | None:
     try:
-        with Image.open(grids[nearest]) as file:
-            content = _small(_natural(file.convert("L" if file.mode in ("1", "L") else "RGB")), most)
+        with Image.open(path) as file:
+            return _natural(file.convert("L" if file.mode in ("1", "L") else "RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # torn by a crash
         return None
-    return {
-        "at": at,
-        "images": nearest,
-        "uri": "data:image/webp;base64," + base64.b64encode(content).decode(),
-    }
 
 
 def _natural(picture: Image.Image) -> Image.Image:
@@ -78,13 +92,9 @@ def _natural(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _small(picture: Image.Image, most: int) -> bytes:
-    """As WebP, as good as so many bytes allow."""
-    for side, quality in _LADDER:
-        smaller = picture.copy()
-        smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
-        file = io.BytesIO()
-        smaller.save(file, "WEBP", quality=quality, method=2)
-        if file.tell() <= most:
-            break
+def _compressed(picture: Image.Image, rung: int) -> bytes:
+    side, quality = _LADDER[rung]
+    smaller, file = picture.copy(), io.BytesIO()
+    smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
+    smaller.save(file, "JPEG", quality=quality, optimize=True)
     return file.getvalue()
