@@ -13,7 +13,7 @@ from ganlab.report.reading import RunRecord
 from ganlab.report.settings import LOSS, SETTING, loss_name, say, setting_names
 from ganlab.report.statistics import Difference, Mean, difference, holm, mean_over_seeds
 
-_LOWER = ("fid", "kid", "reverse_kl")
+_LOWER = ("fid", "kid", "reverse_kl", "jsd", "w1", "class_distance")
 _HIGHER = ("is", "precision", "recall", "coverage", "modes", "high_quality")
 
 

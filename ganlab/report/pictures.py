@@ -83,7 +83,7 @@ def _open(path: Path) -> Image.Image | None:
 def _natural(picture: Image.Image) -> Image.Image:
     """The picture before it was enlarged by a whole factor."""
     pixels = np.asarray(picture)
-    for factor in range(8, 1, -1):
+    for factor in range(64, 1, -1):
         if picture.width % factor or picture.height % factor:
             continue
         small = pixels[::factor, ::factor]

@@ -59,7 +59,7 @@ function axis(key, runs, read, top, bottom, better) {
     const turned = better === "min" ? (value) => top + bottom - at(value) : at;
     return { key, place: (run) => turned(read(run)), text: (run) => shown(read(run) ?? "–"), ticks: names.map((name) => [shown(name), turned(name)]) };
   }
-  const [low, high] = extent(values), log = low > 0 && high / low > 20;
+  const [low, high] = extent(values), log = low > 0 && high / low >= (better ? 20 : 8);
   const scale = (log ? logScale : linearScale)(low, high, ...(better === "min" ? [top, bottom] : [bottom, top]));
   const few = [...new Set(values)], ticks = few.length <= 8 && !better ? few : scale.ticks(5);
   return { key, place: (run) => scale(read(run)), text: (run) => number(read(run)), ticks: ticks.map((tick) => [brief(tick), scale(tick)]) };
