@@ -88,6 +88,8 @@ class Chromium:
 
     def open(self, path: Path) -> None:
         """Load a file and wait until its scripts have run."""
+        self.errors.clear()
+        self.requests.clear()
         self.call("Page.navigate", url=path.resolve().as_uri())
         self.wait("document.readyState === 'complete'")
 
