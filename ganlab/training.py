@@ -10,7 +10,7 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config
-from ganlab.callbacks import Checkpoints, Evaluate, MetricsLog, Progress, SampleGrids
+from ganlab.callbacks import Checkpoints, Evaluate, Gradients, MetricsLog, Progress, SampleGrids
 from ganlab.checkpoints import verifies
 from ganlab.data.module import TrainingData
 from ganlab.errors import CheckpointError, ConfigError, GanlabError
@@ -21,7 +21,7 @@ from ganlab.networks.layers import count_parameters
 from ganlab.parts import Parts, build
 from ganlab.run import Run
 from ganlab.runs import RunFolder
-from ganlab.tracking import wandb_logger
+from ganlab.tracking import Tracker, tracker
 from ganlab.trainer import make_trainer
 
 _log = logging.getLogger(__name__)
@@ -54,9 +54,9 @@ def _fit(
 ) -> None:
     """Train until the budget is spent or somebody asks to stop."""
     folder.write_summary(state="running", reason=None)
-    with Interruption() as interruption, wandb_logger(cfg, folder) as logger:
-        trainer.loggers = [logger] if logger else []
-        trainer.callbacks += _callbacks(cfg, parts, folder, interruption)  # type: ignore[attr-defined]
+    directions = parts.evaluation.directions
+    with Interruption() as interruption, tracker(cfg, folder, directions=directions) as tracking:
+        trainer.callbacks += _callbacks(cfg, parts, folder, interruption, tracking)  # type: ignore[attr-defined]
         try:
             trainer.fit(parts.gan, parts.data, ckpt_path=checkpoint, weights_only=True)
         except BaseException as error:
@@ -151,17 +151,21 @@ def _new_name(cfg: DictConfig, root: Path) -> str:
 
 
 def _callbacks(
-    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption
+    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption, tracking: Tracker | None
 ) -> list[L.Callback]:
     """In the order they act: a checkpoint covers all that was written before it."""
     budget, every = cfg.budget.images, cfg.evaluation.every
-    log = MetricsLog(folder, every=cfg.log.every, budget=budget)
+    log = MetricsLog(folder, tracking, every=cfg.log.every, budget=budget)
     latents = parts.gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     saved, keep = cfg.checkpoint.every or every, cfg.checkpoint.keep
+    gradients = (
+        [Gradients(tracking, every=cfg.log.every, budget=budget)] if tracking and cfg.wandb.gradients else []
+    )
     return [
         log,
+        *gradients,
         Evaluate(parts.evaluation, log, every=every, budget=budget),
-        SampleGrids(latents, parts.source, folder, every=every, budget=budget),
+        SampleGrids(latents, parts.source, folder, tracking, every=every, budget=budget),
         Checkpoints(folder, interruption, every=saved, keep=keep, budget=budget),
         Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
     ]
