@@ -8,7 +8,7 @@ from ganlab.commands import Command, UsageError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--project", required=True, metavar="NAME", help="the project on W&B")
+    parser.add_argument("--project", metavar="NAME", help="the project on W&B")
     parser.add_argument("--entity", metavar="NAME", help="the user or team that owns it (default: yours)")
     parser.add_argument(
         "--metrics", type=_names, default=["fid", "is", "kid"], metavar="A,B", help="default: fid,is,kid"
@@ -29,6 +29,8 @@ def _names(text: str) -> list[str]:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if words := [*arguments.subjects, *arguments.settings]:
         raise UsageError(f"wandb-dashboard takes options alone, got '{words[0]}'")
+    if not arguments.project:
+        raise UsageError("wandb-dashboard needs --project NAME")
     os.environ.setdefault("WANDB_SILENT", "true")  # the addresses are printed below
     from ganlab.errors import GanlabError
     from ganlab.report import dashboard
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     try:
         import wandb
 
-        entity = arguments.entity or wandb.Api(timeout=20).default_entity
+        entity = arguments.entity or wandb.Api(timeout=20).default_entity or ""
         found = {
             "workspace": dashboard.workspace(entity=entity, **view).save_as_new_view().url,
             "report": dashboard.report(entity=entity, **view).save().url,

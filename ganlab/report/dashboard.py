@@ -52,14 +52,19 @@ def report(*, entity: str, project: str, metrics: Sequence[str], by: Sequence[st
     blocks = [wr.P(_TEXT)]
     for name, panels in _panels(metrics, by).items():
         blocks += [wr.H2(name), wr.PanelGrid(runsets=[wr.Runset(**runs)], panels=panels)]
-    return wr.Report(entity=entity, project=project, title=f"{project}: losses compared", blocks=blocks, width="fluid")
+    return wr.Report(
+        entity=entity, project=project, title=f"{project}: losses compared", blocks=blocks, width="fluid"
+    )
 
 
 def _panels(metrics: Sequence[str], by: Sequence[str]) -> dict[str, list[Any]]:
     _, wr = _packages()
     mean = {"groupby_aggfunc": "mean", "groupby_rangefunc": "stddev", "groupby": f"config.{by[0]}"}
     bests = [wr.SummaryMetric(f"best/{name}") for name in metrics]
-    axes = [wr.ParallelCoordinatesPlotColumn(wr.Config(key)) for key in (*by, "game.n_critic", "optimizer.generator.lr")]
+    axes = [
+        wr.ParallelCoordinatesPlotColumn(wr.Config(key))
+        for key in (*by, "game.n_critic", "optimizer.generator.lr")
+    ]
     end = wr.ParallelCoordinatesPlotColumn(bests[0], inverted=_lower(metrics[0]))
     return {
         "Scores": _placed(
@@ -97,5 +102,7 @@ def _packages() -> tuple[ModuleType, ModuleType]:
             import wandb_workspaces.reports.v2 as wr
             import wandb_workspaces.workspaces as ws
     except ImportError as error:
-        raise GanlabError("a W&B dashboard needs wandb-workspaces: pip install 'ganlab[dashboard]'") from error
+        raise GanlabError(
+            "a W&B dashboard needs wandb-workspaces: pip install 'ganlab[dashboard]'"
+        ) from error
     return ws, wr
