@@ -119,7 +119,7 @@ def test_a_page_without_a_place_is_refused(tmp_path: Path) -> None:
 def test_the_report_is_measured_on_runs_that_look_trained(tmp_path: Path) -> None:
     report.make_runs(tmp_path / "runs", runs=3, points=40, grids=2)
     found = report.measure(tmp_path / "runs")
-    assert 0 < found["seconds"] < 100
+    assert 0 < found["cpu_seconds"] < found["seconds"] * 4
     assert 40 < found["memory_mb"] < 500
     text = (tmp_path / "report.html").read_text()
     assert found["page_mb"] == round(len(text.encode()) / 1e6, 2)
