@@ -113,7 +113,7 @@ def group(runs: Sequence[RunRecord], *, by: str, metric: str) -> list[Group]:
     keys = keys_of(runs)
     members: dict[str, list[tuple[RunRecord, str]]] = {}
     for run, own in zip(runs, keys, strict=True):
-        members.setdefault(say(own.get(by)), []).append((run, own[SETTING]))
+        members.setdefault(say(own.get(by, "not set")), []).append((run, own[SETTING]))
     sign = 1 if direction(metric, runs) != "max" else -1
     groups = [_group(name, own, metric) for name, own in members.items()]
     return sorted(groups, key=lambda g: sign * g.mean.value if g.mean else math.inf)

@@ -79,6 +79,8 @@ def _ranking(lot: Sequence[RunRecord], by: str, metric: str, metrics: Sequence[s
         found.append(
             f"Differ in more than the seed, so that intervals cover more than its noise: {', '.join(mixed)}."
         )
+    if len({run.state.budget for g in groups for run, _ in g.values}) > 1:
+        found.append("The runs were trained for unlike budgets.")
     return [*found, *_pairs(pairs(groups), metric)]
 
 

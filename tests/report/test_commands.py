@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ganlab import cli
+from ganlab.report.page import asset
 from tests.report.folders import PROTOCOL, made_run
 
 
@@ -149,3 +151,13 @@ def test_neither_needs_torch(runs: Path, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_page_forbids_itself_all_requests(runs: Path, tmp_path: Path) -> None:
+    assert cli.main(["report", str(runs), "--out", str(tmp_path / "page.html")]) == 0
+    (policy,) = re.findall(
+        r'Content-Security-Policy" content="([^"]*)"', (tmp_path / "page.html").read_text()
+    )
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe-inline" not in policy.replace("style-src 'unsafe-inline'", "")
+    assert re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']*["']""", asset("page.html")) == []

@@ -64,5 +64,16 @@ function protocols(body) {
   element("div", { class: "scroll" }, element("table", { id: "protocols" },
     element("thead", {}, element("tr", {}, element("th", {}, "field"), measured.map((one) => element("th", {}, `${lotName(one)} (${one.runs.length} run${one.runs.length > 1 ? "s" : ""})`)))),
     element("tbody", {}, rows.map((field) => element("tr", { class: apart.includes(field) ? "differs" : null }, element("td", {}, element("code", {}, field)),
-      measured.map((one) => element("td", { class: "long" }, text(one.protocol[field])))))))));
+      measured.map((one) => element("td", { class: "long" }, text(one.protocol[field])))))))), ofEachNumber());
+}
+
+// The fields of a protocol that say which samples were measured, run by run.
+function ofEachNumber() {
+  const runs = lot().runs.filter((run) => Object.keys(run.measured).length);
+  const fields = [...new Set(runs.flatMap((run) => Object.keys(run.measured)))].sort();
+  return element("details", {}, element("summary", {}, "Which samples the last numbers of each run are of"),
+    table("measured", [
+      { key: "name", label: "run", value: (run) => run.name, cell: (run) => element("span", { class: "name" }, run.name) },
+      ...fields.map((field) => ({ key: field, label: field, value: (run) => run.measured[field], cell: (run) => run.measured[field] ?? "–" })),
+    ], runs));
 }

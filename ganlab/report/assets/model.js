@@ -74,7 +74,7 @@ function score(run, metric = view.metric) {
     const value = run.final[metric];
     return value === undefined || value === null ? null : { value, images: run.images };
   }
-  if (!curve || !curve[0].length) return metric in run.best ? { value: run.best[metric], images: null } : null;
+  if (!curve || !curve[0].length) return Number.isFinite(run.best[metric]) ? { value: run.best[metric], images: null } : null;
   const better = direction(metric) === "max" ? (a, b) => a > b : (a, b) => a < b;
   const i = curve[1].reduce((best, value, j) => (value !== null && better(value, curve[1][best]) ? j : best), 0);
   return at(i);
@@ -89,7 +89,7 @@ function compareValues(a, b) {
 function groups() {
   const members = new Map();
   for (const run of lot().runs) {
-    const value = run.config[view.by] ?? "not known";
+    const value = run.config[view.by] ?? "not set";
     const name = String(value);
     if (!members.has(name)) members.set(name, { name, value, runs: [] });
     members.get(name).runs.push(run);

@@ -40,7 +40,7 @@ function parallelPlot(runs, drawn, width, redraw) {
   const kept = (run) => axes.every((one) => { const range = brushes.get(one.key); return !range || (one.place(run) >= range[0] && one.place(run) <= range[1]); });
   const ordered = [...runs].sort((a, b) => goodness(a) - goodness(b));
   const lines = ordered.map((run) => element("path", {
-    class: kept(run) ? "run" : "run off", "data-group": String(run.config[view.by] ?? "not known"), style: `stroke:${colour(1 - goodness(run))}`,
+    class: kept(run) ? "run" : "run off", "data-group": String(run.config[view.by] ?? "not set"), style: `stroke:${colour(1 - goodness(run))}`,
     d: axes.map((one, i) => `${i ? "L" : "M"}${one.x.toFixed(1)},${one.place(run).toFixed(1)}`).join(""),
     onpointermove: (event) => tip.show(event, element("b", {}, run.name), axes.map((one) => element("div", { class: "tiprow" },
       element("span", {}, one.key), element("span", { class: "num" }, String(one.text(run)))))),

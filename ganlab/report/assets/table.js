@@ -1,6 +1,7 @@
 // A table that is sorted by a click on a heading, and stays so when its rows change.
 
 const sorting = new Map();
+const ROWS = 400; // that are drawn; more of them nobody reads, and the browser crawls
 
 // columns: {key, label, title, numeric, value(row) to sort by, cell(row) to show}
 function table(id, columns, rows, { start, empty = "Nothing to show.", row = () => ({}) } = {}) {
@@ -22,10 +23,11 @@ function table(id, columns, rows, { start, empty = "Nothing to show.", row = () 
       if (missing(a) || missing(b)) return missing(a) - missing(b); // last, whichever way it is sorted
       return (state.down ? -1 : 1) * compareValues(a, b);
     });
-    fill(body, sorted.map(([, one]) => element("tr", row(one), columns.map((column) =>
+    fill(body, sorted.slice(0, ROWS).map(([, one]) => element("tr", row(one), columns.map((column) =>
       element("td", { class: column.numeric ? "num" : null }, column.cell(one))))));
   };
   order();
   if (!rows.length) return element("p", { class: "empty" }, empty);
-  return element("div", { class: "scroll" }, element("table", { id }, element("thead", {}, element("tr", {}, headings)), body));
+  return [element("div", { class: "scroll" }, element("table", { id }, element("thead", {}, element("tr", {}, headings)), body)),
+    rows.length > ROWS ? element("p", { class: "hint" }, `The first ${ROWS} of ${number(rows.length)} rows in this order.`) : null];
 }
