@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlab.commands import Command, UsageError
-from ganlab.errors import GanlabError
+from ganlab.errors import ConfigError, GanlabError
 
 if TYPE_CHECKING:
     from ganlab.sweep.file import SweepFile
@@ -56,10 +56,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _work(arguments: argparse.Namespace, sweep: "SweepFile", study: "Study") -> bool:
+    from ganlab import launch
     from ganlab.sweep.worker import Worker
 
+    if (launch.allocation() or (1, 1)) != (1, 1):
+        raise ConfigError(
+            "each task is a worker of its own; give SLURM one task, and an array for more workers"
+        )
     worker = Worker(study, sweep, arguments.settings, arguments.config_dir, say=_say)
     worker.work()
+    if worker.requeue and launch.job():
+        launch.requeue()
     return not worker.stopping
 
 

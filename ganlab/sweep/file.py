@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -37,7 +37,7 @@ class SweepFile:
     name: str
     method: str
     metric: str
-    goal: str
+    goal: Literal["minimize", "maximize"]
     parameters: dict[str, Parameter]
     words: list[str]
     config_dirs: list[str]
@@ -126,7 +126,7 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(words)
 
 
-def _metric(entry: Any) -> tuple[str, str]:
+def _metric(entry: Any) -> tuple[str, Literal["minimize", "maximize"]]:
     if not isinstance(entry, Mapping) or set(entry) - {"name", "goal", "target"} or "name" not in entry:
         raise ConfigError("metric must be {name: best/fid_digits, goal: minimize} or the like")
     name, goal = str(entry["name"]), entry.get("goal", "minimize")

@@ -97,9 +97,8 @@ def read_parameter(key: str, entry: Any) -> Parameter:
         raise ConfigError(
             f"{where}: the distribution '{kind}' needs {'value' if kind == 'constant' else 'values'}"
         )
-    return _range(
-        key, kind, *(_number(f"{where}.{name}", entry.get(name)) for name in ("min", "max")), entry.get("q")
-    )
+    low, high = (_number(f"{where}.{name}", entry.get(name)) for name in ("min", "max"))
+    return _range(key, kind, low, high, entry.get("q"))
 
 
 def _choices(key: str, entry: Mapping[str, Any]) -> Parameter:

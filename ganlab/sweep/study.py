@@ -105,8 +105,8 @@ class Study:
             waiting = [trial.number for trial, state in states if state is TrialState.WAITING]
             if not waiting:
                 return None
-            trial = self._ask(waiting[0])
-            return self._claimed(trial.number, trial.params, taken_up=False)
+            drawn = self._ask(waiting[0])
+            return self._claimed(drawn.number, drawn.params, taken_up=False)
 
     def finish(self, claim: Claim, value: float | None, **told: Any) -> None:
         """Record a trial: its value, or None if it failed; unless somebody else has taken it up since."""
@@ -137,7 +137,8 @@ class Study:
         words = tuple(f"{key}={texts[key]}" for key in parameters)
         varied = [texts[key] for key, p in parameters.items() if len(p.choices) != 1]
         slug = "-".join(filter(None, (re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("_") for text in varied)))
-        return Claim(number, words, f"{number:04d}-{slug[:60]}", self.lease(number).take(), taken_up)
+        name = f"{number:04d}-{slug[:60]}".rstrip("-")
+        return Claim(number, words, name, self.lease(number).take(), taken_up)
 
     def _ask(self, number: int) -> optuna.Trial:
         """The first waiting trial, with a sampler whose draws belong to its number, whoever asks."""

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ganlab.errors import ConfigError, GanlabError, TrainingError
+from ganlab import launch
+from ganlab.errors import ConfigError, GanlabError, OtherRankError, TrainingError
+from ganlab.interruption import expect_requeue
 from ganlab.runs import write_atomically
 from ganlab.sweep.lease import BEAT, Lease
 
@@ -28,7 +30,9 @@ def result_file(lease: Path) -> Path:
 def main(words: Sequence[str]) -> int:
     """Train one trial; 0 if there is a result, which a loss that diverges is too."""
     lease, token, metric, *rest = words
-    if not _hold(Lease(Path(lease)), token):
+    if launch.launcher() == "slurm":
+        expect_requeue()
+    if launch.rank() == 0 and not _hold(Lease(Path(lease)), token):
         print("ganlab: another worker has taken this trial up", file=sys.stderr)
         return PREEMPTED
     dirs = [rest[i + 1] for i, word in enumerate(rest) if word == "--config-dir"]
@@ -36,12 +40,15 @@ def main(words: Sequence[str]) -> int:
     sys.path += ["", *dirs]  # where a user's classes are, as for ganlab train
     try:
         result = _train(settings, dirs, metric)
+    except OtherRankError:
+        return TROUBLE
     except GanlabError as error:
         print(f"ganlab: {error}", file=sys.stderr)
         return TROUBLE
     if result is None:
         return PREEMPTED
-    write_atomically(result_file(Path(lease)), json.dumps(result))
+    if launch.rank() == 0:
+        write_atomically(result_file(Path(lease)), json.dumps(result))
     return 0
 
 

@@ -30,6 +30,10 @@ class Worker:
     Args:
         settings: what the user sets for every trial.
         say: told what happens, line by line.
+
+    Attributes:
+        stopping: somebody wants the worker to stop ...
+        requeue: ... and SLURM has announced the end of the allocation.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class Worker:
         self._settings = list(settings)
         self._dirs = [str(folder) for folder in (*sweep.config_dirs, *config_dirs)]
         self._process: subprocess.Popen[bytes] | None = None
-        self.stopping = False
+        self.stopping = self.requeue = False
 
     def work(self) -> None:
         """Until every trial is finished, those of other workers too, for they may die.
@@ -142,5 +146,6 @@ class Worker:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
+        self.requeue = self.requeue or number == signal.SIGUSR1
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM if number == signal.SIGINT else number)

@@ -52,7 +52,7 @@ class Tracker:
         summary = self._folder.read_summary()
         state, animation = summary.get("state", "failed"), self._folder.path / "samples.gif"
         if state == "finished" and animation.is_file():
-            self._at(summary["images"], "video", animation)
+            self._at(summary["images"], "animation", animation)
         if self._cfg.wandb.log_model and (checkpoints := self._folder.list_checkpoints()):
             told = {name: summary[name] for name in ("final", "best", "protocol") if name in summary}
             self._ask("model", checkpoints[-1], {"images": int(checkpoints[-1].stem), **told})
@@ -84,15 +84,16 @@ class Tracker:
 
 
 @contextmanager
-def tracker(cfg: DictConfig, folder: RunFolder, *, directions: Mapping[str, str]) -> Iterator[Tracker | None]:
-    """The tracker of a run while it trains; None if W&B is switched off, and in all processes but the first."""
-    from lightning.pytorch.utilities import rank_zero_only  # not needed to upload what others recorded
+def tracker(cfg: DictConfig, folder: RunFolder, directions: Mapping[str, str]) -> Iterator[Tracker | None]:
+    """The tracker of a run while it trains; None if W&B is switched off.
 
+    For one process of a run only, the first.
+    """
     switched_off = "disabled" in (
         cfg.wandb.mode,
         os.environ.get("WANDB_MODE") if cfg.wandb.mode == "auto" else "",
     )
-    if switched_off or rank_zero_only.rank != 0:
+    if switched_off:
         yield None
         return
     tracking = Tracker(cfg, folder, directions=directions)

@@ -30,7 +30,7 @@ class WandbRun:
     """
 
     def __init__(
-        self, *, mode: str, options: Mapping[str, Any], directions: Mapping[str, str], finish_timeout: int,
+        self, *, mode: Any, options: Mapping[str, Any], directions: Mapping[str, str], finish_timeout: int,
         warn: Callable[[str], None],
     ) -> None:  # fmt: skip
         import wandb
@@ -63,10 +63,11 @@ class WandbRun:
 
         self.log({"samples": wandb.Image(str(path))}, images)
 
-    def video(self, path: Path, images: int) -> None:
+    def animation(self, path: Path, images: int) -> None:
+        """A GIF."""
         import wandb
 
-        self.log({"animation": wandb.Video(str(path), format=path.suffix[1:])}, images)
+        self.log({"animation": wandb.Video(str(path), format="gif")}, images)
 
     def histograms(self, histograms: Mapping[str, Histogram], images: int) -> None:
         import wandb
