@@ -4,8 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-# What says which samples were measured; everything else in a protocol says how.
-OF_ONE_NUMBER = frozenset({"checkpoint_sha256", "images", "seed"})
+# What says which samples were measured, and what moves a number by no more than rounding; everything else in a
+# protocol says how it was measured.
+OF_ONE_NUMBER = frozenset(
+    {
+        "batch_size", "checkpoint_sha256", "generator", "images", "processes", "samples", "samples_sha256", "seed",
+        "torch", "torch_fidelity",
+    }
+)  # fmt: skip
+# What only whoever made the samples knows: where one side does not say, as of a folder of images, it sets none apart.
+OF_THE_SAMPLER = frozenset({"batch_norm", "quantisation", "truncation", "weights_averaged"})
 
 
 def how(protocol: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,12 +22,13 @@ def how(protocol: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def identity(protocol: Mapping[str, Any]) -> str:
-    """One text for all protocols whose numbers may be ranked together."""
+    """One text for all protocols with the same fields whose numbers may be ranked together."""
     return json.dumps(how(protocol), sort_keys=True)
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Fields, sorted, that keep the numbers of two protocols apart; empty if they are comparable."""
-    absent = object()
     first, second = how(one), how(other)
-    return sorted(k for k in first.keys() | second.keys() if first.get(k, absent) != second.get(k, absent))
+    names = (first.keys() | second.keys()) - (OF_THE_SAMPLER - (first.keys() & second.keys()))
+    absent = object()
+    return sorted(name for name in names if first.get(name, absent) != second.get(name, absent))

@@ -113,7 +113,7 @@ class RunFolder:
         """The lines of metrics.jsonl in order; those that a crash or a full disk tore are passed over."""
         if not self.metrics.is_file():
             return
-        with self.metrics.open("rb") as file:
+        with self.metrics.open(encoding="utf-8", errors="replace") as file:
             for text in file:
                 try:
                     line = json.loads(text)

@@ -71,7 +71,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
     for name, command in commands.available().items():
-        assert f"{name:<10} {command.summary}" in text
+        assert f"{name:<16} {command.summary}" in text
         assert cli.main([name, "--help"]) == 0
         assert capsys.readouterr().out.startswith(f"usage: ganlab {name} {command.usage}")
     assert {"train", "sample"} <= set(commands.available())
@@ -94,7 +94,7 @@ def test_train_help_lists_groups_and_choices(tmp_path: Path) -> None:
     [
         ([], 2, "usage: ganlab"),
         (["trian"], 2, "no command 'trian'; did you mean train?"),
-        (["xyz"], 2, "sample, train"),
+        (["xyz"], 2, "evaluate, prefetch"),
         (["train", "--objective", "hinge"], 2, "--objective"),
         (["train", "runs/a", "runs/b"], 2, "'runs/a' and 'runs/b'"),
         (["train", "--config-dir"], 2, "--config-dir"),

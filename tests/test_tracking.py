@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import wandb
 from omegaconf import DictConfig
 
 import ganlab
-import wandb
 from ganlab.errors import GanlabError
 from ganlab.tracking import sync
 from ganlab.tracking.background import Background
@@ -51,7 +51,7 @@ def only(server: StandIn) -> Received:
 
 def wandb_records(part: Path) -> list[dict]:
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(part)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=part)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

@@ -80,18 +80,30 @@ class RunRecord:
     @cached_property
     def curves(self) -> dict[str, Curve]:
         """Every numeric value of the log by its name; the last one of those at the same number of images."""
-        columns: dict[str, dict[int, tuple[int, float]]] = {}
+        columns: dict[str, list[tuple[int, int, float]]] = {}
         for line in self.lines:
             images, iteration = line["images"], line.get("iteration", 0)
             for name, value in line.items():
-                if name not in AXES and isinstance(value, (int, float)):
-                    columns.setdefault(name, {})[images] = (iteration, value)
-        return {name: self._curve(column) for name, column in columns.items()}
+                if type(value) in (float, int):
+                    columns.setdefault(name, []).append((images, iteration, value))
+        return {
+            name: self._curve(np.array(column, float)) for name, column in columns.items() if name not in AXES
+        }
 
-    def _curve(self, column: Mapping[int, tuple[int, float]]) -> Curve:
-        images = np.array(sorted(column), dtype=float)
-        rest = np.array([column[int(x)] for x in images], dtype=float)
-        return Curve(images, rest[:, 0], self._seconds_at(images), rest[:, 1])
+    @property
+    def last(self) -> tuple[int, float | None]:
+        """G steps and device-seconds so far; None where the seconds are not known."""
+        if not self.lines:
+            return 0, None
+        newest = max(self.lines, key=lambda line: line["images"])
+        seconds = float(self._seconds_at(np.array([newest["images"]]))[0])
+        return int(newest.get("iteration", 0)), None if math.isnan(seconds) else seconds
+
+    def _curve(self, points: np.ndarray) -> Curve:
+        """From (N, 3): images, iteration, value."""
+        images, last = np.unique(points[::-1, 0], return_index=True)
+        iteration, value = points[::-1][last, 1:].T
+        return Curve(images, iteration, self._seconds_at(images), value)
 
     def _seconds_at(self, images: np.ndarray) -> np.ndarray:
         """Device-seconds: the log says how fast the images of each of its intervals were shown, on how many devices."""
@@ -104,7 +116,7 @@ class RunRecord:
     @cached_property
     def _clock(self) -> tuple[np.ndarray, np.ndarray]:
         speeds = {
-            line["images"]: (line["time/images_per_s"], line.get("time/devices", self._configured_devices))
+            line["images"]: (line["time/images_per_s"], line.get("time/devices") or self._configured_devices)
             for line in self.lines
             if _is_positive(line.get("time/images_per_s")) and line["images"] > 0
         }

@@ -28,8 +28,19 @@ def sync(folder: RunFolder) -> list[Path]:
     waiting = unsynced(folder)
     if not waiting:
         return []
-    command = [sys.executable, "-m", "wandb", "sync", "--include-online", *map(str, waiting)]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "wandb",
+        "sync",
+        "--include-online",
+        *(str(path.absolute()) for path in waiting),
+    ]
+    here = {
+        "cwd": folder.path,
+        "stdin": subprocess.DEVNULL,
+    }  # it leaves a log where it runs, and asks for keys
+    done = subprocess.run(command, capture_output=True, text=True, **here)
     left = [path for path in waiting if not synced_marker(path).exists()]
     if left:
         said = [
