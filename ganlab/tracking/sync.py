@@ -36,11 +36,9 @@ def sync(folder: RunFolder) -> list[Path]:
         "--include-online",
         *(str(path.absolute()) for path in waiting),
     ]
-    here = {
-        "cwd": folder.path,
-        "stdin": subprocess.DEVNULL,
-    }  # it leaves a log where it runs, and asks for keys
-    done = subprocess.run(command, capture_output=True, text=True, **here)
+    done = subprocess.run(  # in the run's folder, for it leaves a log where it runs
+        command, cwd=folder.path, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     left = [path for path in waiting if not synced_marker(path).exists()]
     if left:
         said = [
