@@ -36,12 +36,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError("sweep needs a sweep file: ganlab sweep configs/sweep/losses.yaml")
     from ganlab.sweep.file import read_sweep
 
-    sweep = read_sweep(arguments.subject)
+    sweep = read_sweep(_file(arguments.subject))
     folder = _root([*sweep.words, *arguments.settings]) / sweep.name
     from ganlab.sweep.ranking import rows, table
     from ganlab.sweep.study import Study
 
     if not Study.exists(folder):
+        if arguments.list:
+            raise GanlabError(f"there is no sweep in {folder} yet")
         sweep.check(arguments.settings)
     study = Study(folder, sweep, arguments.settings, trials=arguments.trials)
     if sweep.early_terminate:
@@ -53,6 +55,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     print(f"next:\n  ganlab report {folder}")
     state = "finished" if study.over else "running" if worked else "preempted"
     return {"sweep": str(folder), "state": state, "trials": rows(study)}
+
+
+def _file(subject: str) -> Path:
+    """A path, or the name of a sweep file that comes with ganlab."""
+    from ganlab.config.groups import shipped
+
+    ours = shipped() / "sweep" / f"{subject}.yaml"
+    return ours if ours.is_file() and not Path(subject).exists() else Path(subject)
 
 
 def _work(arguments: argparse.Namespace, sweep: "SweepFile", study: "Study") -> bool:
@@ -90,7 +100,7 @@ def _submit(arguments: argparse.Namespace, study: "Study") -> dict[str, Any]:
         raise GanlabError("there is no sbatch here; --slurm works where jobs are submitted to SLURM")
     dirs = [word for folder in arguments.config_dir for word in ("--config-dir", str(folder.absolute()))]
     trials = ["--trials", str(arguments.trials)] if arguments.trials else []
-    subject = str(Path(arguments.subject).absolute())
+    subject = str(study.sweep.path.absolute())
     command = [
         "sbatch",
         "--parsable",

@@ -16,6 +16,7 @@ from ganlab.tracking.background import Background
 from ganlab.tracking.wandb_run import Histogram, WandbRun
 
 _log = logging.getLogger(__name__)
+_HURRY = 15  # seconds for the upload of a run that was asked to stop
 
 
 class Tracker:
@@ -58,7 +59,8 @@ class Tracker:
             self._ask("model", checkpoints[-1], {"images": int(checkpoints[-1].stem), **told})
         self._ask("finish", state, summary.get("reason"))
         self._work.ask(lambda: write_atomically(self._told, str(self._newest)))
-        self._work.close(self._cfg.wandb.finish_timeout + 10)  # the client's own limit comes first
+        # The client's own limit comes first, but not where somebody waits for this process to end.
+        self._work.close(_HURRY if state == "preempted" else self._cfg.wandb.finish_timeout + 10)
 
     def _start(self, directions: Mapping[str, str]) -> None:
         self._run = WandbRun(
