@@ -45,10 +45,6 @@ class StandIn(GraphQL, ThreadingHTTPServer):
             "WANDB_MODE": "online",
         }
 
-    def finished(self, name: str) -> bool:
-        with self.lock:
-            return name in self.runs and self.runs[name].exit_code is not None
-
 
 class _Handler(BaseHTTPRequestHandler):
     server: StandIn

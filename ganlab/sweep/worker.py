@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ganlab.errors import GanlabError
+from ganlab.interruption import Interruption, Request
 from ganlab.sweep.file import SweepFile
 from ganlab.sweep.study import Claim, Study
 from ganlab.sweep.trial import PREEMPTED, result_file
@@ -53,6 +54,7 @@ class Worker:
             GanlabError: a trial stopped for a reason that is not its own; it is taken up again later.
         """
         previous = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        self.stopping = self.requeue = Interruption().request == Request.REQUEUE  # it came before we listened
         try:
             waited = False
             while not self.stopping and not self.study.over:

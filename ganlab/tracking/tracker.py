@@ -32,7 +32,8 @@ class Tracker:
     def __init__(self, cfg: DictConfig, folder: RunFolder, *, directions: Mapping[str, str]) -> None:
         self._cfg, self._folder = cfg.copy(), folder
         self._told = folder.path / "wandb" / "told"  # images up to which W&B has heard everything
-        self._last = self._newest = int(self._told.read_text()) if self._told.is_file() else -1
+        told = self._told.read_text() if self._told.is_file() else ""
+        self._last = self._newest = int(told) if told.isdecimal() else -1
         self._work = Background(self._warn)
         self._work.ask(self._start, directions)
 
