@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _top_help() -> str:
-    rows = [f"  {name:<10} {command.summary}" for name, command in available().items()]
+    rows = [f"  {name:<16} {command.summary}" for name, command in available().items()]
     return "\n".join(
         [
             "usage: ganlab COMMAND [SUBJECT] [key=value ...] [options]",
@@ -68,13 +68,14 @@ def _parse(name: str, command: Command, words: Sequence[str]) -> tuple[argparse.
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     command.options(parser)
     arguments = parser.parse_intermixed_args(words)
-    arguments.settings = [word for word in arguments.words if "=" in word]
-    subjects = [word for word in arguments.words if "=" not in word]
-    if len(subjects) > 1:
+    arguments.settings = [word for word in arguments.words if "=" in word and not command.many]
+    subjects = [word for word in arguments.words if word not in arguments.settings]
+    if len(subjects) > 1 and not command.many:
         raise UsageError(
             f"one subject at most, got '{subjects[0]}' and '{subjects[1]}'; settings are key=value"
         )
     arguments.subject = subjects[0] if subjects else None
+    arguments.subjects = subjects
     if arguments.help and command.epilog:
         parser.epilog = command.epilog(arguments)
     return arguments, parser.format_help() if arguments.help else ""

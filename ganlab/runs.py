@@ -113,15 +113,17 @@ class RunFolder:
             raise GanlabError(f"cannot write {self.metrics}: {error.strerror or error}") from error
 
     def read_metrics(self) -> Iterator[dict[str, Any]]:
-        """The lines of metrics.jsonl in order; a torn last line is passed over."""
+        """The lines of metrics.jsonl in order; those that a crash or a full disk tore are passed over."""
         if not self.metrics.is_file():
             return
-        with self.metrics.open() as file:
-            for line in file:
+        with self.metrics.open(encoding="utf-8", errors="replace") as file:
+            for text in file:
                 try:
-                    yield json.loads(line)
+                    line = json.loads(text)
                 except ValueError:
-                    return
+                    continue
+                if isinstance(line, dict) and isinstance(line.get("images"), int):
+                    yield line
 
     def rewind(self, images: int) -> None:
         """Forget the metrics and sample grids made after `images` images, which will be made again."""
@@ -207,11 +209,30 @@ def environment() -> dict[str, Any]:
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git_commit": git_commit(),
         "host": platform.node(),
+        "process": process(os.getpid()),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
         "versions": versions,
     }
+
+
+def process(pid: int) -> dict[str, Any] | None:
+    """Names one process among all that ever were: its number, start, boot and namespace; None if it is not there."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        namespace = os.readlink("/proc/self/ns/pid")
+    except (OSError, IndexError):
+        return None
+    return {"pid": pid, "started": started, "boot": boot, "namespace": namespace}
+
+
+def has_died(known: Mapping[str, Any]) -> bool:
+    """Whether a process that `process` named is surely gone; False where this cannot be told from here."""
+    here = process(os.getpid())
+    same_machine = here is not None and all(here[key] == known.get(key) for key in ("boot", "namespace"))
+    return same_machine and process(known["pid"]) != known
 
 
 def git_commit() -> str | None:

@@ -9,7 +9,7 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config, launch
-from ganlab.callbacks import Checkpoints, Evaluate, MetricsLog, Progress, SampleGrids
+from ganlab.callbacks import Checkpoints, Evaluate, Gradients, MetricsLog, Progress, SampleGrids
 from ganlab.data.module import TrainingData
 from ganlab.distributed import PlayersStrategy, lost_contact
 from ganlab.errors import ConfigError, GanlabError, TrainingError
@@ -24,7 +24,7 @@ from ganlab.resume import open_folder
 from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.selection import compare_checkpoints
-from ganlab.tracking import wandb_logger
+from ganlab.tracking import Tracker, tracker
 from ganlab.trainer import connect, make_trainer
 
 _log = logging.getLogger(__name__)
@@ -90,10 +90,9 @@ def _fit(
 ) -> None:
     """Train until the budget is spent or somebody asks to stop."""
     gan, ranks = parts.gan, parts.gan.ranks
-    tracking = wandb_logger(cfg, folder) if ranks.rank == 0 else nullcontext()
-    with Interruption() as interruption, tracking as logger:
-        trainer.loggers = [logger] if logger else []
-        trainer.callbacks += _callbacks(cfg, parts, folder, interruption)  # type: ignore[attr-defined]
+    tracked = tracker(cfg, folder, parts.evaluation.directions) if ranks.rank == 0 else nullcontext()
+    with Interruption() as interruption, tracked as tracking:
+        trainer.callbacks += _callbacks(cfg, parts, folder, interruption, tracking)  # type: ignore[attr-defined]
         try:
             trainer.fit(gan, parts.data, ckpt_path=checkpoint, weights_only=True)
             if gan.clock.images >= cfg.budget.images:
@@ -154,18 +153,22 @@ def dry_run(cfg: DictConfig) -> str:
 
 
 def _callbacks(
-    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption
+    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption, tracking: Tracker | None
 ) -> list[L.Callback]:
     """In the order they act: a checkpoint covers all that was written before it."""
     budget, every = cfg.budget.images, cfg.evaluation.every
-    log = MetricsLog(folder, every=cfg.log.every, budget=budget)
+    log = MetricsLog(folder, tracking, every=cfg.log.every, budget=budget)
     latents = parts.gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     saved, keep = cfg.checkpoint.every or every, cfg.checkpoint.keep
+    gradients = (
+        [Gradients(tracking, every=cfg.log.every, budget=budget)] if tracking and cfg.wandb.gradients else []
+    )
     evaluate = Evaluate(parts.evaluation, log, every=every, budget=budget)
     return [
         log,
+        *gradients,
         evaluate,
-        SampleGrids(latents, parts.source, folder, every=every, budget=budget),
+        SampleGrids(latents, parts.source, folder, tracking, every=every, budget=budget),
         Checkpoints(folder, interruption, evaluate, every=saved, keep=keep, budget=budget),
         Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
     ]

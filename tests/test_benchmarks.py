@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness, objectives, pacgan
+from benchmarks import harness, objectives, pacgan, report
 from ganlab import config
 from ganlab.parts import build
 
@@ -114,3 +114,14 @@ def test_a_page_without_a_place_is_refused(tmp_path: Path) -> None:
     assert page.read_text() == "a\n<!-- t -->\nnew\n<!-- /t -->\nb\n"
     with pytest.raises(SystemExit, match="no place for u"):
         harness.fill(page, "u", "new")
+
+
+def test_the_report_is_measured_on_runs_that_look_trained(tmp_path: Path) -> None:
+    report.make_runs(tmp_path / "runs", runs=3, points=40, grids=2)
+    found = report.measure(tmp_path / "runs")
+    assert 0 < found["cpu_seconds"] < found["seconds"] * 4
+    assert 40 < found["memory_mb"] < 500
+    text = (tmp_path / "report.html").read_text()
+    assert found["page_mb"] == round(len(text.encode()) / 1e6, 2)
+    assert all(name in text for name in ("non_saturating-0", "minimax-0", "least_squares-0"))
+    assert text.count("data:image/jpeg") == 6

@@ -16,6 +16,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
+    ["report", "sweep"],
     ["doctor", "pairs", "training"],
     ["parts", "resume", "trainer"],
     ["generators", "run", "selection"],
@@ -98,6 +99,9 @@ def test_a_wheel_trains_from_any_folder(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "ganlab/configs/objective/wgan_gp.yaml" in names
     assert "ganlab/evaluation/weights/digits.pt" in names
+    assets = {path.name for path in (ROOT / "ganlab" / "report" / "assets").iterdir()}
+    assert {"page.html", "page.css", "main.js"} <= assets
+    assert {f"ganlab/report/assets/{asset}" for asset in assets} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -308,24 +308,6 @@ def test_hardware_that_is_not_there_is_refused_before_anything_is_written(
     assert not Path(cfg.run.root).exists()
 
 
-def test_a_failing_logger_is_dropped_and_the_run_goes_on(
-    tiny: Compose, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    from lightning.pytorch.loggers import WandbLogger
-
-    calls = []
-
-    def broken(self: WandbLogger, *arguments: Any, **options: Any) -> None:
-        calls.append(options)
-        raise ConnectionResetError("the server is gone")
-
-    monkeypatch.setattr(WandbLogger, "log_metrics", broken)
-    run = ganlab.train(tiny("wandb.mode=offline"))
-    assert run.summary["state"] == "finished"
-    assert len(calls) == 1
-    assert caplog.text.count("W&B is off from here on: the server is gone") == 1
-
-
 def test_a_full_disk_leaves_the_previous_checkpoint(tiny: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ganlab.train(tiny("budget.images=32"))
     before = run.folder.newest_checkpoint().read_bytes()
@@ -368,26 +350,3 @@ def test_points_are_drawn_and_measured(tiny: Compose) -> None:
         pixels = np.asarray(Image.open(run.folder.sample_grids()[-1]).convert("RGB"))
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
         assert run.sample(4).shape == (4, {"ring": 2, "gaussian1d": 1}[name])
-
-
-def test_wandb_offline_run_holds_the_metrics(
-    tiny: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for name in ("WANDB_API_KEY", "WANDB_MODE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))  # no .netrc
-    run = ganlab.train(tiny("wandb.mode=auto", "run.notes=it's <b>noted</b>"))
-    identifier = (run.path / "wandb_id").read_text()
-    (offline,) = run.path.glob(f"wandb/offline-run-*-{identifier}")
-    wandb = Path(sys.executable).parent / "wandb"
-    done = subprocess.run(
-        [wandb, "leet", "inspect", "--json", offline], capture_output=True, text=True, check=True
-    )
-    records = [json.loads(line) for line in done.stdout.splitlines()]
-    (started,) = [record["run"] for record in records if record["type"] == "run"]
-    assert started["notes"] == "it's <b>noted</b>"
-    assert started["config"]["update"]["data"]["batch_size"] == 8
-    assert sum(record["type"] == "history" for record in records) == len(run.metrics) + len(
-        run.folder.sample_grids()
-    )
-    assert '"loss/d"' in done.stdout

@@ -9,7 +9,7 @@ import lightning as L
 from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.finite import check_means
 from ganlab.runs import RunFolder
-from ganlab.tracking import tell_loggers
+from ganlab.tracking import Tracker
 
 
 class MetricsLog(OnClock):
@@ -19,22 +19,23 @@ class MetricsLog(OnClock):
         latest: the newest value of everything written, for the progress bar.
     """
 
-    def __init__(self, folder: RunFolder, *, every: int, budget: int) -> None:
+    def __init__(self, folder: RunFolder, tracker: Tracker | None = None, *, every: int, budget: int) -> None:
         super().__init__(every=every, budget=budget)
-        self.folder = folder
+        self.folder, self.tracker = folder, tracker
         self.latest: dict[str, float] = {}
         self._seconds = 0.0  # spent in training steps since the last line
         self._images = 0
         self._entered = 0.0
 
     def write(self, trainer: L.Trainer, gan: Any, values: Mapping[str, float]) -> None:
-        """One line in metrics.jsonl and in every logger, stamped with the clock; on rank 0 alone."""
+        """One line in metrics.jsonl and for the tracker, stamped with the clock; on rank 0 alone."""
         self.latest.update(values)
         if not trainer.is_global_zero:
             return
         stamp = {"images": gan.clock.images, "iteration": gan.clock.iteration}
         self.folder.append_metrics({**stamp, **values})
-        tell_loggers(trainer, "log_metrics", {**stamp, **values}, step=gan.clock.images)
+        if self.tracker:
+            self.tracker.log({**stamp, **values}, gan.clock.images)
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         super().on_train_batch_start(trainer, pl_module, batch, batch_idx)
@@ -51,5 +52,6 @@ class MetricsLog(OnClock):
         self._images += pl_module.clock.images - self._before
         if due:
             check_means(means, pl_module, self.folder)
-            self.write(trainer, pl_module, {**means, "time/images_per_s": self._images / self._seconds})
+            speed = {"time/images_per_s": self._images / self._seconds, "time/devices": trainer.world_size}
+            self.write(trainer, pl_module, {**means, **speed})
             self._seconds, self._images = 0.0, 0

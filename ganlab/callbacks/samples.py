@@ -8,7 +8,7 @@ from torch import Tensor
 from ganlab.callbacks.clock import OnClock
 from ganlab.data.source import DataSource
 from ganlab.runs import RunFolder
-from ganlab.tracking import tell_loggers
+from ganlab.tracking import Tracker
 
 
 class SampleGrids(OnClock):
@@ -20,10 +20,11 @@ class SampleGrids(OnClock):
     """
 
     def __init__(
-        self, latents: Tensor, data: DataSource, folder: RunFolder, *, every: int, budget: int
-    ) -> None:
+        self, latents: Tensor, data: DataSource, folder: RunFolder, tracker: Tracker | None, *, every: int,
+        budget: int,
+    ) -> None:  # fmt: skip
         super().__init__(every=every, budget=budget)
-        self.latents, self.data, self.folder = latents, data, folder
+        self.latents, self.data, self.folder, self.tracker = latents, data, folder, tracker
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         if pl_module.clock.at_start:
@@ -38,4 +39,5 @@ class SampleGrids(OnClock):
         samples = generate(gan.generator_ema, self.latents, device=gan.device)
         path = self.folder.sample_grid(gan.clock.images)
         draw_samples(samples, self.data, path)
-        tell_loggers(trainer, "log_image", "samples", [str(path)], step=gan.clock.images)
+        if self.tracker:
+            self.tracker.image(path, gan.clock.images)

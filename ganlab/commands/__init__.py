@@ -21,6 +21,7 @@ class Command:
         options: adds its options to a parser.
         run: does it; returns the one object that ``--json`` prints.
         epilog: what ``--help`` adds, given the parsed words.
+        many: takes any number of subjects, paths that may have ``=`` in them, and no settings.
     """
 
     summary: str
@@ -28,6 +29,7 @@ class Command:
     options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], dict[str, Any]]
     epilog: Callable[[argparse.Namespace], str] | None = None
+    many: bool = False
 
 
 class UsageError(Exception):
@@ -44,4 +46,4 @@ def count(text: str) -> int:
 def available() -> dict[str, Command]:
     """Every command by name, in alphabetical order."""
     names = [module.name for module in pkgutil.iter_modules(__path__)]
-    return {name: importlib.import_module(f"{__name__}.{name}").COMMAND for name in names}
+    return {name.replace("_", "-"): importlib.import_module(f"{__name__}.{name}").COMMAND for name in names}

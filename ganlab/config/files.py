@@ -47,8 +47,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
 def difference(old: DictConfig, new: DictConfig) -> list[str]:
     """Dotted keys, sorted, in which a continued run may not differ from its beginning but does."""
     before, after = (
-        _flat(OmegaConf.to_container(old, resolve=True)),
-        _flat(OmegaConf.to_container(new, resolve=True)),
+        flat(OmegaConf.to_container(old, resolve=True)),
+        flat(OmegaConf.to_container(new, resolve=True)),
     )
     absent = object()
     return sorted(
@@ -59,10 +59,11 @@ def difference(old: DictConfig, new: DictConfig) -> list[str]:
     )
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as ``{dotted key: value}``; lists and empty mappings are values."""
     if not isinstance(value, dict) or (not value and not prefix):
         return {prefix.rstrip("."): value}
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, item in value.items():
-        flat |= _flat(item, f"{prefix}{name}.")
-    return flat
+        found |= flat(item, f"{prefix}{name}.")
+    return found

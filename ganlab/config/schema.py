@@ -154,13 +154,20 @@ class TrainerConfig:
 
 @dataclass
 class WandbConfig:
-    """Weights & Biases; `auto` is online where a key is found and offline otherwise."""
+    """Weights & Biases; `auto` is online where a key is found and offline otherwise.
+
+    `log_model` uploads the newest checkpoint at the end, `gradients` histograms of every gradient at every line
+    of the log; at the end, the upload may take `finish_timeout` seconds.
+    """
 
     mode: str = key("auto", "auto", "online", "offline", "disabled")
     project: str = "ganlab"
     entity: str | None = None
     group: str | None = None
-    job_type: str | None = None
+    job_type: str | None = "train"
+    log_model: bool = False
+    gradients: bool = False
+    finish_timeout: int = key(60, least=1)
 
 
 @dataclass

@@ -1,0 +1,98 @@
+"""How a run is doing, told from the outside: what it wrote last, and when."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganlab.runs import RunFolder, has_died
+
+STATES = ("running", "finished", "preempted", "failed", "stale", "unknown")
+_SILENCE = 15 * 60.0  # seconds a run may be silent, whatever it does ...
+_LONG = 10  # ... or so many times as long as its longest work so far took
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a run.
+
+    Attributes:
+        name: what summary.json says (running, finished, preempted or failed); stale where it says running and the
+            process is gone or has long been silent; unknown without a summary.
+        reason: why it failed or is stale.
+        images: real images shown to D so far.
+        budget: those it is to see, None if not known.
+        updated: when it last wrote, seconds since 1970; None if nothing is left.
+    """
+
+    name: str
+    reason: str | None
+    images: int
+    budget: int | None
+    updated: float | None
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the budget, 0 to 1."""
+        return min(1.0, self.images / self.budget) if self.budget else None
+
+
+def read_state(
+    folder: RunFolder, summary: Mapping[str, Any], config: Mapping[str, Any],
+    environment: Mapping[str, Any], lines: Sequence[Mapping[str, Any]],
+) -> State:  # fmt: skip
+    """The state of a run from what is in its folder."""
+    name = summary.get("state")
+    name = name if name in STATES else "unknown"
+    reason = summary.get("reason") if isinstance(summary.get("reason"), str) else None
+    updated = _last_write(folder)
+    if name == "running" and (why := _why_stale(environment, lines, updated)):
+        name, reason = "stale", why
+    logged = max((line["images"] for line in lines), default=0)
+    told = summary.get("images")
+    images = told if isinstance(told, int) and name != "running" else logged
+    budget = config.get("budget.images")
+    return State(name, reason, max(images, logged), budget if isinstance(budget, int) else None, updated)
+
+
+def _last_write(folder: RunFolder) -> float | None:
+    names = ("summary.json", "environment.json")
+    written = []
+    for path in (folder.metrics, *(folder.path / name for name in names), folder.checkpoints, folder.samples):
+        try:
+            written.append(path.stat().st_mtime)
+        except OSError:
+            continue
+    return max(written, default=None)
+
+
+def _why_stale(
+    environment: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], updated: float | None
+) -> str | None:
+    known = environment.get("process")
+    if isinstance(known, dict) and isinstance(known.get("pid"), int) and has_died(known):
+        return f"process {known['pid']} is gone without a word"
+    silence = time.time() - (updated or 0.0)
+    if silence > max(_SILENCE, _LONG * _longest_work(lines)):
+        return f"nothing written for {duration(silence)}"
+    return None
+
+
+def _longest_work(lines: Sequence[Mapping[str, Any]]) -> float:
+    """Seconds of the longest evaluation, or of the longest time between two lines of the log."""
+    longest, before = 0.0, 0
+    for line in lines:
+        evaluation, speed = line.get("time/evaluation_s"), line.get("time/images_per_s")
+        if isinstance(evaluation, (int, float)):
+            longest = max(longest, evaluation)
+        if isinstance(speed, (int, float)) and speed > 0:
+            longest, before = max(longest, (line["images"] - before) / speed), line["images"]
+    return longest
+
+
+def duration(seconds: float) -> str:
+    """A time in its largest unit of which there are two."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,145 @@
+"""The comparison as text: one row a run for a spreadsheet, and Markdown for a paper, a wiki or a pull request."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from ganlab.protocol import differences, how
+from ganlab.report.comparison import Pair, by_protocol, direction, group, keys_of, pairs, rankable
+from ganlab.report.reading import RunRecord
+from ganlab.report.settings import SETTING, say, varying
+from ganlab.report.statistics import LEAST, LEVEL, Mean
+
+
+def csv_table(runs: Sequence[RunRecord]) -> str:
+    """One row a run: state, cost, every key that differs, final and best metrics, and the number of its protocol."""
+    metrics = list(dict.fromkeys(name for run in runs for name in (*run.final, *run.best)))
+    keys = [key for key in varying(runs) if key != "seed"]
+    out = io.StringIO()
+    head = [
+        "path",
+        "state",
+        "reason",
+        "protocol",
+        "seed",
+        "images",
+        "g_steps",
+        "device_seconds",
+        SETTING,
+        *keys,
+    ]
+    rows = csv.DictWriter(out, [*head, *metrics, *(f"best_{name}" for name in metrics)])
+    rows.writeheader()
+    for number, lot in enumerate(by_protocol(runs), start=1):
+        for run, own in zip(lot, keys_of(lot), strict=True):
+            rows.writerow({
+                "path": run.path, "state": run.state.name, "reason": run.state.reason,
+                "protocol": number if run.protocol else "", "seed": run.seed, "images": run.state.images,
+                "g_steps": run.last[0], "device_seconds": run.last[1], SETTING: own[SETTING],
+                **{key: say(run.config[key]) for key in keys if key in run.config},
+                **run.final, **{f"best_{name}": value for name, value in run.best.items()},
+            })  # fmt: skip
+    return out.getvalue()
+
+
+def markdown(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> str:
+    """A ranking for each protocol, pairs of groups, runs that failed, and the protocols."""
+    lots = by_protocol(runs)
+    parts = [f"# Comparison of {len(runs)} runs"]
+    for number, lot in enumerate(lots, start=1):
+        ranked = rankable(lot)
+        if not lot[0].protocol:
+            parts += ["## Runs without a measured number", _bullets(run.name for run in lot)]
+        elif ranked:
+            own = metric if metric in ranked else next(iter(ranked))
+            parts += [f"## Protocol {number}: {own} by {by}", *_ranking(lot, by, own, list(ranked))]
+    if failed := [run for run in runs if run.state.name in ("failed", "stale", "unknown") or run.problems]:
+        parts += ["## Failed, stale and damaged runs", _bullets(map(_trouble, failed))]
+    if measured := [lot for lot in lots if lot[0].protocol]:
+        parts += ["## Protocols", *_protocols(measured)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _ranking(lot: Sequence[RunRecord], by: str, metric: str, metrics: Sequence[str]) -> list[str]:
+    groups = group(lot, by=by, metric=metric)
+    others = [name for name in metrics if name != metric]
+    columns = [{g.name: g for g in group(lot, by=by, metric=name)} for name in others]
+    rows = [
+        [str(rank) if g.mean else "–", g.name, f"{len(g.values)} of {len(g.runs)}", _mean(g.mean),
+         *(_mean(column[g.name].mean) for column in columns)]
+        for rank, g in enumerate(groups, start=1)
+    ]  # fmt: skip
+    better = "higher" if direction(metric, lot) == "max" else "lower"
+    said = (
+        f"Final values of finished runs, mean ± half the {LEVEL:.0%} t interval over seeds"
+        f" (none below {LEAST}); {better} {metric} is better."
+    )
+    found = [said, _table(["#", by, "n", metric, *others], rows)]
+    if mixed := [g.name for g in groups if g.mixes]:
+        found.append(
+            f"Differ in more than the seed, so that intervals cover more than its noise: {', '.join(mixed)}."
+        )
+    if len({run.state.budget for g in groups for run, _ in g.values}) > 1:
+        found.append("The runs were trained for unlike budgets.")
+    return [*found, *_pairs(pairs(groups), metric)]
+
+
+def _pairs(found: Sequence[Pair], metric: str) -> list[str]:
+    if not found:
+        return []
+    judged = sum(pair.p is not None for pair in found)
+    rows = [
+        [pair.first.name, pair.second.name, _mean(Mean(pair.difference.value, pair.difference.half, 0)),
+         " and ".join(map(str, pair.difference.n)), pair.difference.test or "none",
+         "–" if pair.p is None else f"{pair.p:.3g}", _verdict(pair)]
+        for pair in found
+    ]  # fmt: skip
+    head = ["first", "second", f"difference in {metric}", "n", "t test", "p", "more than seed noise"]
+    return [f"p values of {judged} pairs, Holm-corrected over all of them:", _table(head, rows)]
+
+
+def _verdict(pair: Pair) -> str:
+    if pair.verdict is None:
+        return (
+            f"no verdict: fewer than {LEAST} seeds"
+            if min(pair.difference.n) < LEAST
+            else "no verdict: no spread"
+        )
+    return "yes" if pair.verdict else "not shown"
+
+
+def _protocols(lots: Sequence[Sequence[RunRecord]]) -> list[str]:
+    protocols = [lot[0].protocol or {} for lot in lots]
+    names = dict.fromkeys(name for protocol in protocols for name in how(protocol))
+    rows = [[name, *(say(protocol.get(name, "–")) for protocol in protocols)] for name in names]
+    found = [_table(["", *(f"protocol {i}" for i in range(1, len(lots) + 1))], rows)]
+    if apart := sorted({name for other in protocols[1:] for name in differences(protocols[0], other)}):
+        found.insert(0, f"They differ in {', '.join(apart)}; their numbers are not ranked together.")
+    return found
+
+
+def _trouble(run: RunRecord) -> str:
+    return f"{run.name} ({run.state.name}): " + (
+        "; ".join(filter(None, [run.state.reason, *run.problems])) or "–"
+    )
+
+
+def _mean(mean: Mean | None) -> str:
+    if mean is None:
+        return "–"
+    return f"{mean.value:.4g}" + ("" if mean.half is None else f" ± {mean.half:.2g}")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in lines)
+
+
+def _bullets(items: Iterable[str]) -> str:
+    return "\n".join(f"- {_plain(item)}" for item in items)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown and HTML take for nothing but text."""
+    escaped = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return "".join(f"\\{c}" if c in "*_`[]" else c for c in escaped)

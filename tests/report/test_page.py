@@ -1,0 +1,249 @@
+"""The page in a real browser: it draws without an error or a request, sorts, groups, and takes text for text."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ganlab import cli
+from ganlab.report.comparison import by_protocol, group, pairs
+from ganlab.report.finding import find_runs
+from ganlab.report.reading import read_runs
+from tests.chromium import EXECUTABLE, Chromium
+from tests.report.folders import PROTOCOL, made_run
+
+FIDS = {"hinge": [11.0, 14.0, 12.5], "minimax": [30.0, 37.0, 31.0], "wgan_gp": [13.0, 10.5, 18.0]}
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
+HOSTILE_NAME = "<b onmouseover=alert(1)>bold"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine runs that finished, one that failed, one half deleted, and two of another protocol."""
+    root = tmp_path_factory.mktemp("page") / "runs"
+    for number, (loss, fids) in enumerate(FIDS.items()):
+        for seed, fid in enumerate(fids):
+            made_run(
+                root,
+                f"{loss}-{seed}",
+                f"objective={loss}",
+                f"seed={seed}",
+                fid=(90.0, 40.0 + 10 * number + seed, fid),
+                grids=True,
+            )
+    made_run(
+        root,
+        HOSTILE_NAME,
+        "objective=ragan",
+        "seed=0",
+        f'run.notes="{HOSTILE}"',
+        fid=(50.0, 5.0, 4.0),
+        state="failed",
+        reason=HOSTILE,
+    )
+    (
+        made_run(root, "torn", "objective=ragan", "seed=1", fid=(50.0,), state="running").path / "config.yaml"
+    ).unlink()
+    for seed in (0, 1):
+        made_run(root, f"few-{seed}", f"seed={seed}", fid=(2.0, 1.0), protocol={**PROTOCOL, "n_fake": 50})
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(runs: Path) -> Path:
+    path = runs.parent / "report.html"
+    assert cli.main(["report", str(runs), "--out", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    if EXECUTABLE is None:
+        pytest.skip("there is no Chromium here to open the page in (Debian: apt-get install chromium)")
+    chromium = Chromium(tmp_path_factory.mktemp("profile"))
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture
+def shown(browser: Chromium, page: Path) -> Iterator[Chromium]:
+    """The page, freshly opened and all of it in sight; no test may leave an error or a request behind."""
+    browser.open(page)
+    browser.call(
+        "Emulation.setDeviceMetricsOverride", width=1400, height=9000, deviceScaleFactor=1, mobile=False
+    )
+    browser.wait("document.querySelectorAll('section .body:empty').length === 0")
+    yield browser
+    assert browser.errors == []
+    assert browser.requests == [page.as_uri()]
+
+
+def column(browser: Chromium, table: str, number: int) -> list[str]:
+    cells = f"[...document.querySelectorAll('#{table} tbody tr td:nth-child({number})')]"
+    return browser.evaluate(f"{cells}.map((cell) => cell.textContent.trim())")
+
+
+def choose(browser: Chromium, label: str, value: str) -> None:
+    select = f"document.querySelector('select[aria-label=\"{label}\"]')"
+    browser.evaluate(f"{select}.value = {json.dumps(value)}; {select}.dispatchEvent(new Event('change'))")
+
+
+def test_every_section_is_drawn(shown: Chromium, tmp_path: Path) -> None:
+    assert shown.evaluate("document.querySelectorAll('section').length") == 10
+    assert shown.evaluate("document.querySelectorAll('#curves svg[role=img] path.line').length") > 9
+    assert (
+        shown.evaluate("document.querySelectorAll('#curves path.band').length") == 6
+    )  # two metrics, three groups
+    assert shown.evaluate("document.querySelectorAll('#parallel path.run').length") == 9
+    assert shown.evaluate(
+        "[...document.querySelectorAll('#samples img')].every((img) => img.naturalWidth > 0)"
+    )
+    assert shown.evaluate("document.querySelectorAll('#samples img').length") == 9
+    assert "loss/d" in shown.evaluate("document.querySelector('#health').textContent")
+    shown.screenshot(tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 50_000
+
+
+def test_clicks_sort_the_ranking(shown: Chromium) -> None:
+    assert column(shown, "leaderboard", 2) == ["hinge", "wgan_gp", "minimax", "ragan", "unknown"]
+    assert column(shown, "leaderboard", 3) == ["3 of 3", "3 of 3", "3 of 3", "0 of 1", "0 of 1"]
+    interval = stats.t.interval(0.95, 2, loc=12.5, scale=stats.sem(FIDS["hinge"]))
+    assert column(shown, "leaderboard", 4)[0] == f"12.5 ± {(interval[1] - interval[0]) / 2:.1f}"
+    assert column(shown, "leaderboard", 4)[3] == "–"
+    shown.click("#leaderboard th[data-key='metric:is_digits'] button")
+    assert column(shown, "leaderboard", 2) == ["minimax", "wgan_gp", "hinge", "ragan", "unknown"]
+    shown.click("#leaderboard th[data-key='metric:is_digits'] button")
+    assert column(shown, "leaderboard", 2) == ["hinge", "wgan_gp", "minimax", "ragan", "unknown"]
+    assert (
+        shown.evaluate("document.querySelector('#leaderboard th[data-key=\"metric:is_digits\"]').ariaSort")
+        == "descending"
+    )
+
+
+def test_runs_are_grouped_by_any_key(shown: Chromium) -> None:
+    choose(shown, "group by", "game.n_critic")
+    assert column(shown, "leaderboard", 2) == ["5", "1", "not set"]
+    assert column(shown, "leaderboard", 3) == ["3 of 3", "6 of 7", "0 of 1"]
+    assert "Runs of 1 differ in more than the seed" in shown.evaluate(
+        "document.querySelector('#ranking').textContent"
+    )
+    choose(shown, "group by", "seed")
+    assert sorted(column(shown, "leaderboard", 2)) == ["0", "1", "2", "not set"]
+
+
+def test_runs_are_read_at_an_equal_budget_on_every_clock(shown: Chromium) -> None:
+    shown.click("#controls [data-key=best]")
+    assert column(shown, "leaderboard", 4)[0].startswith("12.5")
+    shown.click("#controls [data-key=equal]")
+    shown.evaluate("view.budget = 2400; update()")
+    # The one that failed later had reached it.
+    assert column(shown, "leaderboard", 2) == ["ragan", "hinge", "minimax", "wgan_gp", "unknown"]
+    assert column(shown, "leaderboard", 4)[0] == "5"
+    assert column(shown, "leaderboard", 4)[1].startswith("41.0 ±")
+    shown.click("#controls [data-key=iteration]")
+    assert shown.evaluate("view.budget") == 30
+    assert "G steps" in shown.evaluate("document.querySelector('#curves svg').ariaLabel")
+    shown.click("#controls [data-key=seconds]")
+    assert shown.evaluate("view.budget") == 6
+    assert shown.evaluate("DATA.runs.find((run) => run.name === 'hinge-0').clock[2]") == [2, 4, 6]
+
+
+def test_pairs_agree_with_python(shown: Chromium, runs: Path) -> None:
+    lot = by_protocol(read_runs(find_runs([runs])))[0]
+    expected = {
+        frozenset((p.first.name, p.second.name)): p
+        for p in pairs(group(lot, by="setting", metric="fid_digits"))
+    }
+    found = shown.evaluate(
+        "pairs(groups()).map((p) => ({names: [p.first.group.name, p.second.group.name], test: p.test, n: p.n,"
+        " half: p.half, corrected: p.corrected}))"
+    )
+    assert len(found) == len(expected) == 3
+    for pair in found:
+        same = expected[frozenset(pair["names"])]
+        assert pair["test"] == same.difference.test == "paired"
+        assert pair["corrected"] == pytest.approx(same.p, rel=1e-9)
+        assert pair["half"] == pytest.approx(same.difference.half, rel=1e-9)
+    assert sorted(column(shown, "pairs", 7)) == ["not shown", "not shown", "yes"]
+
+
+def test_statistics_of_the_page_are_scipys(shown: Chromium) -> None:
+    for freedom in (1, 2, 3.7, 19, 400):
+        t = np.array([0.01, 0.5, 1.9, 4.3, 30.0])
+        assert shown.evaluate(f"{t.tolist()}.map((t) => twoSided(t, {freedom}))") == pytest.approx(
+            2 * stats.t.sf(t, freedom), rel=1e-9
+        )
+        assert shown.evaluate(f"criticalT(0.95, {freedom})") == pytest.approx(
+            stats.t.ppf(0.975, freedom), rel=1e-10
+        )
+    a, b = {0: 14.1, 1: 15.9, 2: 13.2, 3: 18.8}, {5: 30.5, 6: 21.0, 7: 26.2}
+    welch = stats.ttest_ind(list(a.values()), list(b.values()), equal_var=False)
+    maps = [f"new Map({[list(item) for item in group.items()]})" for group in (a, b)]
+    found = shown.evaluate(f"difference({maps[0]}, {maps[1]})")
+    assert (found["test"], found["n"]) == ("Welch", [4, 3])
+    assert found["p"] == pytest.approx(welch.pvalue, rel=1e-9)
+    assert shown.evaluate("holm([0.01, 0.04, 0.03, 0.005])") == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_unlike_protocols_are_never_in_one_ranking(shown: Chromium) -> None:
+    names = shown.evaluate(
+        "[...document.querySelectorAll('#controls [aria-label=protocol] button')].map((b) => b.textContent)"
+    )
+    assert names == ["digits/train · digits · 900 samples (11)", "digits/train · digits · 50 samples (2)"]
+    assert "few-0" not in "".join(column(shown, "runs", 1))
+    shown.click("#controls [aria-label=protocol] button:nth-child(2)")
+    assert column(shown, "leaderboard", 2) == ["non_saturating"]
+    assert column(shown, "leaderboard", 4) == ["1"]  # two seeds: no interval
+    assert column(shown, "runs", 1) == ["few-0", "few-1"]
+    assert "They differ in n_fake." in shown.evaluate("document.querySelector('#protocol').textContent")
+    assert column(shown, "measured", 2) == ["3000", "3000"]  # images seen
+
+
+def test_markup_in_names_and_notes_is_text(shown: Chromium, page: Path) -> None:
+    assert shown.evaluate("window.hacked") is None
+    assert (
+        shown.evaluate(
+            "document.querySelectorAll('#main b[onmouseover], #main img:not([src^=\"data:\"])').length"
+        )
+        == 0
+    )
+    rows = "".join(column(shown, "troubles", 1) + column(shown, "troubles", 5))
+    assert HOSTILE_NAME in rows
+    assert HOSTILE in rows
+    assert "no config.yaml" in rows
+    assert page.read_text().count("</script>") == 2  # the data's and the script's own
+
+
+def test_the_pointer_tells_values_and_groups_can_be_hidden(shown: Chromium) -> None:
+    box = shown.evaluate(
+        "(() => { const b = document.querySelector('#curves svg').getBoundingClientRect(); return [b.x, b.y, b.width, b.height]; })()"
+    )
+    shown.call("Input.dispatchMouseEvent", type="mouseMoved", x=box[0] + box[2] - 16, y=box[1] + box[3] / 2)
+    told = shown.evaluate("document.querySelector('#tip').textContent")
+    assert re.search(r"3,000.*hinge12\.5.*\(n 3\)", told)
+    lines = shown.evaluate("document.querySelectorAll('#curves path.line').length")
+    shown.click("#controls .legend button")
+    assert shown.evaluate("document.querySelectorAll('#curves path.line').length") < lines
+
+
+def test_light_and_dark(shown: Chromium) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    before = shown.evaluate(colour)
+    shown.click("#theme")
+    assert shown.evaluate(colour) != before
+    shown.click("#theme")
+    assert shown.evaluate(colour) == before
+
+
+def test_one_run_is_enough(browser: Chromium, runs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "one.html"
+    assert cli.main(["report", str(runs / "hinge-1"), "--out", str(page), "--metric", "is"]) == 0
+    browser.open(page)
+    browser.wait("document.querySelectorAll('section .body:empty').length === 0")
+    assert column(browser, "leaderboard", 2) == ["hinge"]
+    assert column(browser, "leaderboard", 4) == ["8.600"]
+    assert browser.errors == []
