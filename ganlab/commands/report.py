@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from ganlab.report.page import page
     from ganlab.report.payload import payload
     from ganlab.report.reading import read_runs
-    from ganlab.report.tables import csv_table, markdown
+    from ganlab.report.tables import count, csv_table, markdown
     from ganlab.runs import write_atomically
 
     runs = read_runs(find_runs(arguments.subjects))
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     written = [path for path in texts if path]
     for path in written:
         write_atomically(path, texts[path]())
-        print(f"{len(runs)} runs: {path}")
+        print(f"{count(runs)}: {path}")
     return {"runs": len(runs), "written": [str(path) for path in written]}
 
 

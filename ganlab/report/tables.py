@@ -11,6 +11,11 @@ from ganlab.report.settings import SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL, Mean
 
 
+def count(runs: Sequence[RunRecord]) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{len(runs)} run" + ("s" if len(runs) > 1 else "")
+
+
 def csv_table(runs: Sequence[RunRecord]) -> str:
     """One row a run: state, cost, every key that differs, final and best metrics, and the number of its protocol."""
     metrics = list(dict.fromkeys(name for run in runs for name in (*run.final, *run.best)))
@@ -45,7 +50,7 @@ def csv_table(runs: Sequence[RunRecord]) -> str:
 def markdown(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> str:
     """A ranking for each protocol, pairs of groups, runs that failed, and the protocols."""
     lots = by_protocol(runs)
-    parts = [f"# Comparison of {len(runs)} runs"]
+    parts = [f"# Comparison of {count(runs)}"]
     for number, lot in enumerate(lots, start=1):
         ranked = rankable(lot)
         if not lot[0].protocol:

@@ -67,8 +67,8 @@ def test_report_writes_a_page_here_unless_told_otherwise(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["report", str(runs / "few"), str(runs / "lr=1e-4,0")]) == 0
-    assert capsys.readouterr().out == "2 runs: report.html\n"
+    assert cli.main(["report", str(runs / "lr=1e-4,0")]) == 0
+    assert capsys.readouterr().out == "1 run: report.html\n"
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     assert cli.main(["report", "runs", "--csv", "sub/runs.csv", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"runs": 8, "written": ["sub/runs.csv"]}

@@ -3,7 +3,7 @@
 function curves(body) {
   const shown = groups();
   const charts = metrics().map((metric) => metricChart(metric, shown)).filter(Boolean);
-  fill(body, charts.length ? element("div", { class: "charts" }, charts) : element("p", { class: "empty" }, "Nothing was measured."));
+  fill(body, charts.length ? element("div", { class: "charts" }, charts) : element("p", { class: "empty" }, "There is no number whose protocol is known."));
 }
 
 function metricChart(metric, shown) {
