@@ -118,9 +118,9 @@ def test_distance_to_the_optimal_discriminator():
 
 
 def test_the_best_of_three_generators_has_the_smallest_jsd():
-    grid = Grid.line(-7, 9)
+    grid = Grid.line(-8, 9)
     data = grid.masses(lambda x: norm.pdf(x, 0, 1))
-    generators = [grid.masses(lambda x, m=m: norm.pdf(x, m, 1)) for m in (-2.0, 3.5, 0.7)]
+    generators = [grid.masses(lambda x, m=m: norm.pdf(x, m, 1)) for m in (-1.5, 2.5, 0.7)]
     best = optimal.best_generator(data, generators)
     assert best.index == 2
     for g, v in zip(generators, best.values, strict=True):
