@@ -67,11 +67,11 @@ def _parse(name: str, command: Command, words: Sequence[str]) -> tuple[argparse.
     arguments = parser.parse_intermixed_args(words)
     arguments.settings = [word for word in arguments.words if "=" in word]
     subjects = [word for word in arguments.words if "=" not in word]
-    if len(subjects) > 1:
-        raise UsageError(
-            f"one subject at most, got '{subjects[0]}' and '{subjects[1]}'; settings are key=value"
-        )
-    arguments.subject = subjects[0] if subjects else None
+    if len(subjects) > command.subjects:
+        most = "one subject" if command.subjects == 1 else f"{command.subjects} words"
+        got = " and ".join(f"'{subject}'" for subject in subjects)
+        raise UsageError(f"{most} at most, got {got}; settings are key=value")
+    arguments.subject, arguments.subjects = subjects[0] if subjects else None, subjects
     if arguments.help and command.epilog:
         parser.epilog = command.epilog(arguments)
     return arguments, parser.format_help() if arguments.help else ""

@@ -16,6 +16,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["commands"],
+    ["illustrations"],
     ["training"],
     ["parts", "trainer"],
     ["run"],

@@ -21,6 +21,7 @@ class Command:
         options: adds its options to a parser.
         run: does it; returns the one object that ``--json`` prints.
         epilog: what ``--help`` adds, given the parsed words.
+        subjects: how many words without ``=`` it takes at most.
     """
 
     summary: str
@@ -28,6 +29,7 @@ class Command:
     options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], dict[str, Any]]
     epilog: Callable[[argparse.Namespace], str] | None = None
+    subjects: int = 1
 
 
 class UsageError(Exception):

@@ -95,3 +95,17 @@ def same_space(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     if a.shape[1] != b.shape[1]:
         raise TheoryError(f"x has {a.shape[1]} dimensions and y {b.shape[1]}; they must agree")
     return a, b
+
+
+def pushforward(x: ArrayLike, edges: ArrayLike) -> np.ndarray:
+    """Masses in the bins between ascending edges (B + 1,) of G(z) for z uniform on an interval: (B,).
+
+    Args:
+        x: G at evenly spaced z, (N,), in the order of z.  Between two neighbours G counts as linear, so the
+            masses are exact for a piecewise linear G whose corners are among the z.  Mass outside the edges is lost.
+    """
+    values, edges = points(x)[:, 0], np.asarray(edges, dtype=np.float64)
+    low, high = np.sort(np.stack([values[:-1], values[1:]]), axis=0)
+    span = np.maximum(high - low, 1e-300)
+    below = [np.clip((edge - low) / span, 0, 1).mean() for edge in edges]  # the distribution function
+    return np.diff(below)
