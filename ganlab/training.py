@@ -10,8 +10,9 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config
-from ganlab.callbacks import Checkpoints, Evaluate, MetricsLog, Progress, SampleGrids
+from ganlab.callbacks import Checkpoints, Diagnostics, Evaluate, MetricsLog, Progress, SampleGrids, Truth
 from ganlab.checkpoints import verifies
+from ganlab.data import GaussianMixture
 from ganlab.data.module import TrainingData
 from ganlab.errors import CheckpointError, ConfigError, GanlabError
 from ganlab.figures import draw_curves
@@ -158,10 +159,24 @@ def _callbacks(
     log = MetricsLog(folder, every=cfg.log.every, budget=budget)
     latents = parts.gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     saved, keep = cfg.checkpoint.every or every, cfg.checkpoint.keep
+    sampled = cfg.log.every if cfg.diagnostics.every is None else cfg.diagnostics.every
+    watching: list[L.Callback] = [
+        Diagnostics(every=sampled, budget=budget, slopes=cfg.diagnostics.slopes, seed=cfg.seed)
+    ]
     return [
+        *(watching if sampled else []),
         log,
+        *_against_the_truth(cfg, parts, log),
         Evaluate(parts.evaluation, log, every=every, budget=budget),
         SampleGrids(latents, parts.source, folder, every=every, budget=budget),
         Checkpoints(folder, interruption, every=saved, keep=keep, budget=budget),
         Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
     ]
+
+
+def _against_the_truth(cfg: DictConfig, parts: Parts, log: MetricsLog) -> list[L.Callback]:
+    """For mixtures, whose density is known, unless the diagnostics are off."""
+    source, sampled = parts.source, cfg.diagnostics.every != 0
+    if not (sampled and isinstance(source, GaussianMixture)):
+        return []
+    return [Truth(source, log, every=cfg.evaluation.every, budget=cfg.budget.images, seed=cfg.seed)]

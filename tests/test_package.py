@@ -21,7 +21,7 @@ LAYERS = [
     ["parts", "trainer"],
     ["run"],
     ["callbacks", "compatibility", "tracking"],
-    ["gan"],
+    ["diagnostics", "gan"],
     ["theory"],
     [
         "constraints",

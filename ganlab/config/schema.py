@@ -75,6 +75,35 @@ class LogConfig:
 
 
 @dataclass
+class DiagnosticsConfig:
+    """Images between two samples of the diagnostics (null: at every line of the log, 0: none); D's slopes too?"""
+
+    every: int | None = key(None, least=0)
+    slopes: bool = True
+
+
+@dataclass
+class HealthConfig:
+    """When a rule of `ganlab.health` holds, and what a collapse does; `lines` of the log in a row must agree."""
+
+    on_collapse: str = key("warn", "warn", "stop")
+    lines: int = key(5, least=1)
+    warmup: float = key(0.1, least=0, most=1)
+    won_accuracy: float = key(0.98, least=0.5, most=1)
+    won_gradient: float = key(0.05, least=0)
+    collapse_diversity: float = key(0.5, least=0)
+    collapse_duplicates: float = key(0.5, least=0, most=1)
+    oscillation_swings: int = key(4, least=1)
+    oscillation_accuracy: float = key(0.1, above=0, most=0.5)
+    divergence_update: float = key(0.1, above=0)
+    divergence_loss: float = key(1000.0, above=0)
+    lipschitz_slope: float = key(10.0, above=0)
+    forgot_accuracy: float = key(0.5, least=0, most=1)
+    blind_accuracy: float = key(0.55, least=0.5, most=1)
+    overflow: float = key(1e6, above=0)
+
+
+@dataclass
 class CheckpointConfig:
     """Images between two checkpoints (null: at evaluations) and how many to keep."""
 
@@ -159,6 +188,8 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+    health: HealthConfig = field(default_factory=HealthConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     samples: SamplesConfig = field(default_factory=SamplesConfig)
     data: dict[str, Any] = field(default_factory=dict)

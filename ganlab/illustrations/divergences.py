@@ -1,5 +1,7 @@
 """Two distributions move apart: the Jensen-Shannon divergence stops at log 2, the earth mover's distance goes on."""
 
+from functools import partial
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,10 +17,10 @@ SHIFTS = np.linspace(0, 3, 61)
 def parting() -> dict[str, np.ndarray]:
     """JSD (nats), TV and W1 of N(0, 0.3^2) and N(d, 0.3^2) for every d of `SHIFTS`, by name."""
     grid = Grid.line(-2, 5, 3001)
-    p = grid.masses(lambda x: _bump(x, 0))
+    p = grid.masses(partial(_bump, mean=0))
     found: dict[str, list[float]] = {"JSD": [], "TV": [], "W1": []}
     for shift in SHIFTS:
-        q = grid.masses(lambda x, d=shift: _bump(x, d))
+        q = grid.masses(partial(_bump, mean=shift))
         found["JSD"].append(jensen_shannon(p, q))
         found["TV"].append(total_variation(p, q))
         found["W1"].append(wasserstein_line(grid.points, p, q))

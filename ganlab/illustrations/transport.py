@@ -1,6 +1,9 @@
 """The earth mover's plan between two histograms, as a matrix and as earth that is carried."""
 
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganlab.illustrations import Illustration
@@ -20,7 +23,8 @@ def transport_figure() -> Figure:
     """The plan as a matrix between its two histograms, and the earth it carries."""
     found = plan()
     figure = Figure(figsize=(10, 4.8), layout="constrained")
-    left, right = figure.subfigures(1, 2)
+    panels: Any = figure.subfigures(1, 2)
+    left, right = panels
     axes = left.subplots(2, 2, width_ratios=[4, 1], height_ratios=[1, 4], sharex="col", sharey="row")
     axes[0, 1].set_visible(False)
     axes[0, 0].bar(PLACES, DATA, color="grey")
@@ -37,7 +41,7 @@ def transport_figure() -> Figure:
     return figure
 
 
-def _draw_carrying(axis, found: Transport) -> None:  # type: ignore[no-untyped-def]
+def _draw_carrying(axis: Axes, found: Transport) -> None:
     axis.bar(PLACES, DATA, color="grey", label="$p_{data}$")
     axis.bar(PLACES, -GENERATED, color="tab:green", label="$p_g$")
     for (i, j), mass in np.ndenumerate(found.plan):
