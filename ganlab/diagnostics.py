@@ -40,6 +40,12 @@ def diversity(real: Tensor, fake: Tensor) -> Tensor:
     return _mean_distance(fake) / _mean_distance(real).clamp(min=1e-12)
 
 
+def shift(real: Tensor, fake: Tensor) -> Tensor:
+    """Distance of the mean fake from the mean real sample over the mean distance between two real samples, >= 0."""
+    means = _rows(real).mean(0), _rows(fake).mean(0)
+    return (means[0] - means[1]).norm() / _mean_distance(real).clamp(min=1e-12)
+
+
 def duplicates(real: Tensor, fake: Tensor) -> Tensor:
     """Share of fakes that have a twin, in [0, 1].
 

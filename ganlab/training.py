@@ -10,12 +10,22 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config
-from ganlab.callbacks import Checkpoints, Diagnostics, Evaluate, MetricsLog, Progress, SampleGrids, Truth
+from ganlab.callbacks import (
+    Checkpoints,
+    Diagnostics,
+    Evaluate,
+    Health,
+    MetricsLog,
+    Progress,
+    SampleGrids,
+    Truth,
+)
 from ganlab.checkpoints import verifies
 from ganlab.data import GaussianMixture
 from ganlab.data.module import TrainingData
 from ganlab.errors import CheckpointError, ConfigError, GanlabError
 from ganlab.figures import draw_curves
+from ganlab.health import Thresholds
 from ganlab.images import save_animation
 from ganlab.interruption import Interruption
 from ganlab.networks.layers import count_parameters
@@ -159,6 +169,9 @@ def _callbacks(
     log = MetricsLog(folder, every=cfg.log.every, budget=budget)
     latents = parts.gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
     saved, keep = cfg.checkpoint.every or every, cfg.checkpoint.keep
+    health = Health(
+        log, _thresholds(cfg), stop=cfg.health.on_collapse == "stop", every=cfg.log.every, budget=budget
+    )
     sampled = cfg.log.every if cfg.diagnostics.every is None else cfg.diagnostics.every
     watching: list[L.Callback] = [
         Diagnostics(every=sampled, budget=budget, slopes=cfg.diagnostics.slopes, seed=cfg.seed)
@@ -170,7 +183,8 @@ def _callbacks(
         Evaluate(parts.evaluation, log, every=every, budget=budget),
         SampleGrids(latents, parts.source, folder, every=every, budget=budget),
         Checkpoints(folder, interruption, every=saved, keep=keep, budget=budget),
-        Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
+        health,
+        Progress(log, health, every=cfg.log.every, lines_every=every, budget=budget),
     ]
 
 
@@ -180,3 +194,7 @@ def _against_the_truth(cfg: DictConfig, parts: Parts, log: MetricsLog) -> list[L
     if not (sampled and isinstance(source, GaussianMixture)):
         return []
     return [Truth(source, log, every=cfg.evaluation.every, budget=cfg.budget.images, seed=cfg.seed)]
+
+
+def _thresholds(cfg: DictConfig) -> Thresholds:
+    return Thresholds(**{name: value for name, value in cfg.health.items() if name != "on_collapse"})

@@ -48,6 +48,11 @@ def test_diversity_compares_mean_distances() -> None:
     assert diagnostics.diversity(torch.ones(4, 2), torch.ones(5, 2)).isfinite()
 
 
+def test_shift_is_the_distance_of_the_means() -> None:
+    real, fake = torch.tensor([[0.0, 0.0], [0.0, 4.0]]), torch.tensor([[3.0, 0.0], [3.0, 12.0], [3.0, 6.0]])
+    assert diagnostics.shift(real, fake).item() == pytest.approx(5 / 4)
+
+
 def test_duplicates_have_a_twin() -> None:
     real = torch.arange(10.0)[:, None]  # nearest others 1 apart
     fake = torch.tensor([0.0, 0.05, 3.0, 3.5, 9.0])[:, None]

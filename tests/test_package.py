@@ -41,7 +41,7 @@ LAYERS = [
     ["data"],
     ["imagefiles"],
     ["checkpoints", "config", "game", "runs", "randomness"],
-    ["_torchvision", "atomic", "errors", "places"],
+    ["_torchvision", "atomic", "errors", "health", "places"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

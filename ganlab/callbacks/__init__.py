@@ -3,9 +3,19 @@
 from ganlab.callbacks.checkpoints import Checkpoints
 from ganlab.callbacks.diagnostics import Diagnostics
 from ganlab.callbacks.evaluation import Evaluate
+from ganlab.callbacks.health import Health
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.callbacks.progress import Progress
 from ganlab.callbacks.samples import SampleGrids
 from ganlab.callbacks.truth import Truth
 
-__all__ = ["Checkpoints", "Diagnostics", "Evaluate", "MetricsLog", "Progress", "SampleGrids", "Truth"]
+__all__ = [
+    "Checkpoints",
+    "Diagnostics",
+    "Evaluate",
+    "Health",
+    "MetricsLog",
+    "Progress",
+    "SampleGrids",
+    "Truth",
+]

@@ -77,6 +77,7 @@ class Diagnostics(OnClock):
             match.real.value, match.fake.value, gan.objective.critic
         )
         values["diversity/samples"] = diagnostics.diversity(match.x_real, match.x_fake)
+        values["diversity/shift"] = diagnostics.shift(match.x_real, match.x_fake)
         values["diversity/duplicates"] = diagnostics.duplicates(match.x_real, match.x_fake)
         if match.real.features is not None:
             values["diversity/features"] = diagnostics.diversity(match.real.features, match.fake.features)

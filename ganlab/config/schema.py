@@ -10,6 +10,10 @@ from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 
+from ganlab.health import Thresholds
+
+_HEALTH = Thresholds()
+
 
 @dataclass(frozen=True)
 class Range:
@@ -84,23 +88,26 @@ class DiagnosticsConfig:
 
 @dataclass
 class HealthConfig:
-    """When a rule of `ganlab.health` holds, and what a collapse does; `lines` of the log in a row must agree."""
+    """What a collapse of the samples does, and the thresholds of `ganlab.health.Thresholds`."""
 
     on_collapse: str = key("warn", "warn", "stop")
-    lines: int = key(5, least=1)
-    warmup: float = key(0.1, least=0, most=1)
-    won_accuracy: float = key(0.98, least=0.5, most=1)
-    won_gradient: float = key(0.05, least=0)
-    collapse_diversity: float = key(0.5, least=0)
-    collapse_duplicates: float = key(0.5, least=0, most=1)
-    oscillation_swings: int = key(4, least=1)
-    oscillation_accuracy: float = key(0.1, above=0, most=0.5)
-    divergence_update: float = key(0.1, above=0)
-    divergence_loss: float = key(1000.0, above=0)
-    lipschitz_slope: float = key(10.0, above=0)
-    forgot_accuracy: float = key(0.5, least=0, most=1)
-    blind_accuracy: float = key(0.55, least=0.5, most=1)
-    overflow: float = key(1e6, above=0)
+    lines: int = key(_HEALTH.lines, least=1)
+    warmup: float = key(_HEALTH.warmup, least=0, most=1)
+    won_accuracy: float = key(_HEALTH.won_accuracy, least=0.5, most=1)
+    won_gradient: float = key(_HEALTH.won_gradient, least=0)
+    collapse_diversity: float = key(_HEALTH.collapse_diversity, least=0)
+    collapse_fall: float = key(_HEALTH.collapse_fall, least=0, most=1)
+    collapse_growth: float = key(_HEALTH.collapse_growth, least=0)
+    collapse_duplicates: float = key(_HEALTH.collapse_duplicates, above=0)
+    oscillation_accuracy: float = key(_HEALTH.oscillation_accuracy, above=0, below=0.5)
+    oscillation_swings: int = key(_HEALTH.oscillation_swings, least=1)
+    divergence_update: float = key(_HEALTH.divergence_update, above=0)
+    divergence_loss: float = key(_HEALTH.divergence_loss, above=0)
+    lipschitz_slope: float = key(_HEALTH.lipschitz_slope, above=0)
+    forgot_accuracy: float = key(_HEALTH.forgot_accuracy, least=0, most=1)
+    blind_accuracy: float = key(_HEALTH.blind_accuracy, least=0, most=1)
+    blind_difference: float = key(_HEALTH.blind_difference, above=0)
+    overflow: float = key(_HEALTH.overflow, above=0)
 
 
 @dataclass
