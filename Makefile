@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train test test-slow stress lint bench bench-objectives bench-pacgan clean
+.PHONY: train test test-slow stress lint bench bench-objectives bench-pacgan bench-health clean
 
 train: $(STAMP)
 	$(BIN)/ganlab train
@@ -30,6 +30,9 @@ bench-objectives: $(STAMP)
 
 bench-pacgan: $(STAMP)
 	$(BIN)/python -m benchmarks.pacgan
+
+bench-health: $(STAMP)
+	$(BIN)/python -m benchmarks.health
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -12,7 +12,7 @@ from ganlab.penalties import CriticFunction, full_precision, input_gradients
 from ganlab.randomness import Draws
 
 SAMPLES = 128  # of a batch, compared with each other
-SLOPES = 32  # samples of a kind at which D's slope is taken
+SLOPES = 16  # samples of a kind at which D's slope is taken
 _POWER_ITERATIONS = 8
 
 

@@ -30,7 +30,8 @@ class Thresholds:
         divergence_update, divergence_loss: a step changes on average this share of a player's weights, or a loss is
             this large.
         lipschitz_slope: D's steepest slope, where the objective wants it bounded.
-        forgot_accuracy: share of old fakes that D ranks below real samples, while it is right about the new ones.
+        forgot_accuracy: D is right about less than this share of pairs with old fakes, and has been right about more
+            than one minus it.
         blind_accuracy, blind_difference: D is right about less than the first share of pairs although the samples'
             mean is off by the second, or their diversity, as shares of the data's own mean distance.
         overflow: a loss or a gradient norm this large is about to become infinite.
@@ -143,10 +144,9 @@ def _too_steep(lines: History) -> bool:
 
 
 def _forgot(lines: History) -> bool:
-    old, limit = "game/accuracy_past", lines.limits.forgot_accuracy
-    return lines.all_recent(old, lambda share: share < limit) and lines.all_recent(
-        "game/accuracy", lambda share: share > 0.5
-    )
+    old, limits = "game/accuracy_past", lines.limits
+    knew = lines.best(old) > 1 - limits.forgot_accuracy
+    return knew and lines.all_recent(old, lambda share: share < limits.forgot_accuracy)
 
 
 def _blind(lines: History) -> bool:

@@ -12,7 +12,7 @@ from ganlab.networks.layers import Frozen, couples_batch
 from ganlab.randomness import Draws
 
 PLAYERS = ("g", "d")  # in the order of the optimizers
-_PAST_EACH, _PAST_MOMENTS = 8, 16  # fakes kept at a moment, and of how many moments
+_PAST_EACH, _PAST_MOMENTS = 4, 16  # fakes kept at a moment, and of how many moments
 
 
 class Diagnostics(OnClock):
