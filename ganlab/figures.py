@@ -34,7 +34,9 @@ def _draw_line(points: np.ndarray, data: DataSource, path: Path) -> None:
     heights = np.full(
         len(points), 60 / (high - low) / len(points)
     )  # a density, though some points may lie outside
-    axes.hist(points[:, 0], 60, (low, high), weights=heights, color="tab:green", alpha=0.6, label="$p_g$")
+    axes.hist(
+        points[:, 0], 60, range=(low, high), weights=heights, color="tab:green", alpha=0.6, label="$p_g$"
+    )
     axes.legend(loc="upper right")
     _save(figure, path)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import ganlab
 from ganlab import illustrations
 from ganlab.cli import main
 from ganlab.errors import GanlabError
+from ganlab.health import RULES
 from ganlab.illustrations import (
     argmin,
     critics,
@@ -156,3 +158,21 @@ def test_the_command_draws_lists_and_refuses(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "file").write_text("")
     assert main(["theory", "figure", "transport", "--out", str(tmp_path / "file" / "plan.png")]) == 1
     assert "cannot write the picture" in capsys.readouterr().err
+
+
+def test_the_pages_show_pictures_that_exist_and_code_that_runs() -> None:
+    docs = Path(__file__).parent.parent / "docs"
+    pages = {name: (docs / f"{name}.md").read_text() for name in ("theory", "objectives", "health")}
+    for text in pages.values():
+        for picture in re.findall(r"!\[[^\]]*\]\(([^)]*)\)", text):
+            assert (docs / picture).is_file(), picture
+    (code,) = re.findall(r"```python\n(.*?)```", pages["theory"], flags=re.S)
+    printed: list[float] = []
+    exec(code, {"print": lambda *values: printed.extend(values)})
+    jsd, value, d = printed
+    assert value == pytest.approx(2 * jsd - 2 * math.log(2))
+    assert d == pytest.approx(1 / (1 + math.exp(-0.5)))  # D* at x = 0
+    rules = re.findall(
+        r"^\| `(\w+)` \| .* \| .* \|$", pages["health"].partition("## The rules")[2], flags=re.M
+    )
+    assert set(rules) == set(RULES)
