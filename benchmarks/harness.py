@@ -90,6 +90,7 @@ def _train(job: Job, root: Path) -> dict[str, Any]:
     return {
         "name": job.name, **job.row, "reason": kept["reason"], "seconds": kept["seconds"],
         "final": {} if kept["reason"] else folder.read_summary()["final"], "evaluations": evaluations,
+        "commit": folder.starts[-1]["git_commit"],
     }  # fmt: skip
 
 
@@ -142,7 +143,9 @@ def source_note(results: dict[str, Any]) -> str:
     """One paragraph that says where a table comes from."""
     origin = results["provenance"]
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
-    return f"`{origin['command']}` at commit `{origin['commit']}`; {origin['hardware']}; {versions}."
+    commits = sorted({row["commit"] for row in results["rows"] if row["commit"]}) or [origin["commit"]]
+    runs = " and ".join(f"`{commit}`" for commit in commits)
+    return f"`{origin['command']}`, runs made at commit {runs}; {origin['hardware']}; {versions}."
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

@@ -83,7 +83,6 @@ def summarise(rows: Sequence[dict[str, Any]], *, steps: int) -> list[dict[str, A
                 "objective": objective, "lr": lr, "d_steps": d_steps, "mean": sum(final) / len(final),
                 "equal_steps": final, "equal_images": equal_images,
                 "passed": sum(result.passed for result in gates), "runs": len(runs), "reasons": reasons,
-                "seconds": sum(run["seconds"] for run in runs) / len(runs),
             }
         )  # fmt: skip
     best = [min(tried, key=lambda line: line["mean"]) for _, tried in grouped(settings, "objective")]
@@ -103,13 +102,13 @@ def render(results: dict[str, Any]) -> str:
     cells = [
         (
             f"`{line['objective']}`", line["d_steps"], f"{line['lr']:g}", spread(line["equal_images"]),
-            spread(line["equal_steps"]), f"{line['passed']} of {line['runs']}", f"{line['seconds']:.0f}",
+            spread(line["equal_steps"]), f"{line['passed']} of {line['runs']}",
         )
         for line in lines
     ]  # fmt: skip
     head = (
         "objective", "D steps", "lr", f"FID at {steps * BATCH:,} images", f"FID at {steps:,} G steps",
-        "gate", "s per run",
+        "gate",
     )  # fmt: skip
     missed = [line for line in lines if line["passed"] < line["runs"]]
     reasons = [f"- `{line['objective']}`: {_reason(line)}" for line in missed]

@@ -15,8 +15,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
+from ganlab import launch
 from ganlab.commands import Command, UsageError, available
-from ganlab.errors import GanlabError
+from ganlab.errors import ConfigError, GanlabError, OtherRankError
+from ganlab.interruption import expect_requeue
 
 
 class _Parser(argparse.ArgumentParser):
@@ -101,7 +103,7 @@ def _dispatch(words: Sequence[str]) -> int:
     sys.path += [place for place in places if place not in sys.path]
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
         result = commands[words[0]].run(arguments)
-    if arguments.json:
+    if arguments.json and launch.rank() == 0:
         print(json.dumps(result))
     return (
         130 if result.get("state") == "preempted" else 0
@@ -110,7 +112,8 @@ def _dispatch(words: Sequence[str]) -> int:
 
 def _complain(text: str) -> None:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    print("ganlab: " + "\n".join(lines[:4]), file=sys.stderr)
+    rank = launch.rank()
+    print((f"ganlab, rank {rank}: " if rank else "ganlab: ") + "\n".join(lines[:4]), file=sys.stderr)
 
 
 def _reader_has_left() -> bool:
@@ -127,6 +130,8 @@ def _reader_has_left() -> bool:
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     words = sys.argv[1:] if words is None else list(words)
+    if launch.launcher() == "slurm":
+        expect_requeue()
     try:
         code = _dispatch(words)
         sys.stdout.flush()
@@ -134,6 +139,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
+    except OtherRankError:
+        return 1
     except UsageError as error:
         known = f" {words[0]}" if words and words[0] in available() else ""
         _complain(f"{error} (see ganlab{known} --help)")
@@ -143,6 +150,8 @@ def main(words: Sequence[str] | None = None) -> int:
             return 141
         if "--debug" in words:
             traceback.print_exc()
+        elif isinstance(error, ConfigError) and launch.rank():
+            pass  # rank 0 has read the same words and says so
         elif isinstance(error, GanlabError):
             _complain(str(error))
         else:

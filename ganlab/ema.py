@@ -30,18 +30,25 @@ class EMA:
         half_life = min(self.half_life, self.rampup * images)
         return 0.5 ** (step / half_life) if half_life > 0 else 0.0
 
-    def follow(self, average: nn.Module, network: nn.Module) -> Callable[[float], None]:
+    def follow(self, average: nn.Module, network: nn.Module) -> Callable[[float, Tensor | None], None]:
         """A function of a decay: average <- decay * average + (1 - decay) * network.
 
-        It holds on to the tensors of both as they are now: make it after they have moved to their device.
+        Its second argument is 1 where the network's step was left out and 0 where not, None if steps never
+        are: then the average stays as it is, without asking the device.  The function holds on to the tensors
+        of both networks as they are now: make it after they have moved to their device.
         """
         averages: list[Tensor] = list(average.parameters())
         weights: list[Tensor] = list(network.parameters())
         buffers = list(zip(average.buffers(), network.buffers(), strict=True))
 
         @torch.no_grad()
-        def update(decay: float) -> None:
-            torch._foreach_lerp_(averages, weights, 1 - decay)
+        def update(decay: float, skipped: Tensor | None) -> None:
+            if skipped is None:
+                torch._foreach_lerp_(averages, weights, 1 - decay)
+            else:
+                share = (1 - decay) * (1 - skipped)
+                for average, weight in zip(averages, weights, strict=True):
+                    average.lerp_(weight, share.to(average.dtype))
             for copied, buffer in buffers:
                 copied.copy_(buffer)
 

@@ -21,6 +21,10 @@ class EvaluationError(GanlabError):
     """An evaluation that cannot be made: no weights, wrong weights, no samples."""
 
 
+class OtherRankError(GanlabError):
+    """Another rank of the same run has failed and has told the person why."""
+
+
 class TrainingError(GanlabError):
     """A training run that cannot go on: a non-finite loss, for example."""
 

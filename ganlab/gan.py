@@ -16,10 +16,12 @@ from ganlab.ema import EMA
 from ganlab.game import Clock, Game
 from ganlab.latent import Latent
 from ganlab.means import RunningMeans
-from ganlab.networks.layers import Frozen, couples_batch
-from ganlab.objectives import Match, Objective, Ranks
+from ganlab.networks.layers import Frozen, batch_statistics, couples_batch
+from ganlab.objectives import Match, Objective
+from ganlab.objectives.base import at_least_float32
 from ganlab.penalties import Penalty
 from ganlab.randomness import Draws, fold, global_generator
+from ganlab.ranks import Ranks
 from ganlab.schedule import LearningRates, Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -39,13 +41,14 @@ class GAN(L.LightningModule):
         penalties: terms that join a player's loss, by name.
         constraints: applied to D's parameters after each D step.
         optimizers: what makes (G's, D's) optimizer from parameters.
+        clip_norm: longer gradients of a player are shortened to this norm before its step; 0: never.
     """
 
     def __init__(
         self, *, generator: nn.Module, discriminator: nn.Module, objective: Objective,
         penalties: Mapping[str, Penalty], constraints: Sequence[WeightClipping],
         optimizers: tuple[OptimizerFactory, OptimizerFactory], latent: Latent, game: Game, schedule: Schedule,
-        ema: EMA, seed: int,
+        ema: EMA, seed: int, clip_norm: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.automatic_optimization = False
@@ -53,11 +56,15 @@ class GAN(L.LightningModule):
         self.generator_ema = ema.start(generator)
         self.penalties, self.constraints = penalties, constraints
         self.latent, self.game, self.ema, self.seed = latent, game, ema, seed
+        self.clip_norm = clip_norm
         self.learning_rates = LearningRates(schedule, objective)
         self._optimizer_factories = optimizers
         self._one_forward = not couples_batch(discriminator)  # D may see real and fake samples side by side
         self.playing = DISCRIMINATOR
-        self.ranks = Ranks()  # what couples a batch over processes, where there are several
+        self.ranks = Ranks()  # the processes that play together; `train` sets it where there are several
+        self.skipped: dict[
+            int, Tensor
+        ] = {}  # players in float16: 1.0 if their last step was left out, else 0.0
         self.clock = Clock()
         self.means = RunningMeans()
         self.last_match: Match | None = None  # of the D steps
@@ -73,6 +80,9 @@ class GAN(L.LightningModule):
         self._update_average = self.ema.follow(self.generator_ema, self.generator)
         self._weights_dtype = next(self.generator.parameters()).dtype
         self._players: Any = self.optimizers()
+        networks = self.generator, self.discriminator
+        self._players_weights = [list(network.parameters()) for network in networks]
+        self._statistics = [tensor for network in networks for tensor in batch_statistics(network)]
         self._random = torch.Generator(self.device)
         self._global_random = global_generator(self.device)  # what dropout and the like draw from
 
@@ -80,7 +90,7 @@ class GAN(L.LightningModule):
         """One iteration on real samples (M, B, ...): `Game.micro_batches` micro-batches of B."""
         clock = self.clock
         self.learning_rates.set(self._players, clock)
-        self._global_random.manual_seed(fold(self.seed, clock.iteration, clock.pretrained, self.global_rank))
+        self._global_random.manual_seed(fold(self.seed, clock.iteration, clock.pretrained, self.ranks.rank))
         real = self._prepare(batch)
         if clock.pretrained < self.objective.pretrain_images:
             self._pretrain(real)
@@ -189,9 +199,14 @@ class GAN(L.LightningModule):
         self.manual_backward(loss)
 
     def _optimize(self, player: int) -> None:
-        optimizer = self._players[player]
+        optimizer, self.playing = self._players[player], player
+        self.ranks.average_gradients(self._players_weights[player])
         optimizer.step()
         optimizer.zero_grad()
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        if self.clip_norm:  # gradients are unscaled by now
+            nn.utils.clip_grad_norm_(self._players_weights[self.playing], self.clip_norm)
 
     def _prepare(self, batch: Tensor) -> Tensor:
         """Real samples as D sees them: (M, B, ...) floats, packs of consecutive samples side by side."""
@@ -205,12 +220,13 @@ class GAN(L.LightningModule):
         return self.generator(z) if m == 1 else torch.cat([self.generator(z[i::m]) for i in range(m)], 1)
 
     def _draws(self, *phase: int | str) -> Draws:
-        words, size = (self.seed, self.clock.iteration, *phase), self.trainer.world_size
-        return Draws(*words, generator=self._random, rank=self.global_rank, world_size=size)
+        words, ranks = (self.seed, self.clock.iteration, *phase), self.ranks
+        return Draws(*words, generator=self._random, rank=ranks.rank, world_size=ranks.size)
 
     def _move_on(self, real: Tensor) -> int:
         """Move on in the data order; returns how many of an iteration's real samples D is shown."""
-        samples = real.shape[1] * self.game.packing * self.trainer.world_size
+        self.ranks.average_(self._statistics)
+        samples = real.shape[1] * self.game.packing * self.ranks.size
         self.clock.position += samples * len(real)
         return samples * self.game.d_micro_batches
 
@@ -218,14 +234,14 @@ class GAN(L.LightningModule):
         shown = self._move_on(real)
         self.clock.images += shown
         self.clock.iteration += 1
-        self._update_average(self.ema.decay(self.clock.images, shown))
+        self._update_average(self.ema.decay(self.clock.images, shown), self.skipped.get(GENERATOR))
 
     def _d_scalars(self, loss: Tensor, match: Match) -> dict[str, Tensor]:
         assert match.real is not None
         return {
             "loss/d": loss,
-            "score/real": self.objective.output(match.real.value.float()).mean(),
-            "score/fake": self.objective.output(match.fake.value.float()).mean(),
+            "score/real": self.objective.output(at_least_float32(match.real.value)).mean(),
+            "score/fake": self.objective.output(at_least_float32(match.fake.value)).mean(),
         }
 
     @torch.no_grad()
@@ -234,16 +250,16 @@ class GAN(L.LightningModule):
         if self.last_match is not None:
             estimates = self.objective.diagnostics(self.last_match)
             self.means.update({f"estimate/{name}": value for name, value in estimates.items()})
-        return self.means.pop()
+        return self.means.pop(self.ranks)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict()}
+        checkpoint["ganlab"] = {"clock": asdict(self.clock), "means": self.means.state_dict(self.ranks)}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint.pop("loops", None)  # Lightning's own counters would leave a finished run nothing to do
         check_shapes(checkpoint["state_dict"], self.state_dict())
         self.clock = Clock(**checkpoint["ganlab"]["clock"])
-        self.means.load_state_dict(checkpoint["ganlab"]["means"])
+        self.means.load_state_dict(checkpoint["ganlab"]["means"], self.ranks)
 
 
 def _mean(losses: list[Tensor]) -> Tensor:

@@ -1,26 +1,47 @@
-"""Ctrl-C and SIGTERM as requests: the run stops where it can be resumed exactly."""
+"""Signals as requests: the run stops where it can be resumed exactly."""
 
 import signal
 import sys
 import threading
+from enum import IntEnum
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from ganlab import launch
+
+_STOP = (signal.SIGINT, signal.SIGTERM)
+_REQUEUE = signal.SIGUSR1  # what SLURM is asked to send before the time limit and at pre-emption
+
+_early = threading.Event()  # the signal came before there was a run to stop
+
+
+class Request(IntEnum):
+    """What somebody wants; the highest of all ranks' requests counts."""
+
+    NOTHING = 0
+    STOP = 1
+    REQUEUE = 2  # stop, and go on in a new allocation of the same SLURM job
+
+
+def expect_requeue() -> None:
+    """Survive SIGUSR1 from now on, and remember it; to be called before anything slow is imported."""
+    signal.signal(_REQUEUE, lambda number, frame: _early.set())
 
 
 class Interruption:
-    """A context in which the first SIGINT or SIGTERM only raises a flag; a second SIGINT interrupts at once.
+    """A context in which SIGINT, SIGTERM or SIGUSR1 only raise a flag; a second SIGINT interrupts at once.
 
     Outside the main thread, where Python delivers no signals, it does nothing.
 
     Attributes:
-        requested: somebody wants the run to stop.
-        urgent: and does not want to wait.
+        request: what somebody wants.
+        granted: what the run has stopped for, saved and at the same iteration on all ranks.
+        urgent: somebody does not want to wait for that.
     """
 
     def __init__(self) -> None:
-        self.requested = self.urgent = False
+        self.request = Request.REQUEUE if _early.is_set() else Request.NOTHING
+        self.granted, self.urgent = Request.NOTHING, False
 
     def __enter__(self) -> "Interruption":
         self._previous = self.listen()
@@ -30,7 +51,7 @@ class Interruption:
         """Take the signals, perhaps back from somebody who took them since; returns who had them."""
         if threading.current_thread() is not threading.main_thread():
             return {}
-        return {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        return {number: signal.signal(number, self._handle) for number in (*_STOP, _REQUEUE)}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -39,8 +60,9 @@ class Interruption:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT:
+        if self.request and number == signal.SIGINT:
             self.urgent = True
             raise KeyboardInterrupt
-        self.requested = True
-        print("\nstopping after this iteration; Ctrl-C again stops at once", file=sys.stderr, flush=True)
+        if not self.request and launch.rank() == 0:
+            print("\nstopping after this iteration; Ctrl-C again stops at once", file=sys.stderr, flush=True)
+        self.request = max(self.request, Request.REQUEUE if number == _REQUEUE else Request.STOP)

@@ -49,6 +49,7 @@ def build(cfg: DictConfig) -> Parts:
         schedule=Schedule(cfg.optimizer.schedule, cfg.budget.images, cfg.optimizer.final_lr),
         ema=EMA(half_life=cfg.ema.half_life, rampup=cfg.ema.rampup),
         seed=cfg.seed,
+        clip_norm=cfg.optimizer.clip_norm,
     )
     check_compatibility(gan, cfg)
     if cfg.trainer.precision == "64-true":

@@ -47,6 +47,7 @@ class RunFolder:
     Attributes:
         path: the folder.
         config: config.yaml, the resolved configuration.
+        environment: environment.json, how the run was started every time.
         metrics: metrics.jsonl, one JSON object a line with ``images`` and ``iteration``.
         samples: folder of sample grids, one PNG an evaluation.
         checkpoints: folder of ``IMAGES.ckpt``.
@@ -55,6 +56,7 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.config = self.path / "config.yaml"
+        self.environment = self.path / "environment.json"
         self.metrics = self.path / "metrics.jsonl"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
@@ -67,10 +69,11 @@ class RunFolder:
                 return cls(candidate)
         raise GanlabError(f"{path} is not a run: there is no config.yaml beside an environment.json in it")
 
-    def create(self, config: str) -> None:
-        """Make the folder, or note that its run goes on: what runs, from which commit, where.
+    def create(self, config: str, *, ranks: int = 1) -> str:
+        """Make the folder, or note that its run goes on: what runs, from which commit, where, on how many ranks.
 
-        environment.json is a list with one entry for every time the run was started.
+        Returns:
+            The text of environment.json, a list with one entry for every time the run was started.
         """
         try:
             for folder in (self.path, self.samples, self.checkpoints):
@@ -81,9 +84,16 @@ class RunFolder:
             raise GanlabError(
                 f"cannot write the run folder {self.path}: {error.strerror or error}"
             ) from error
-        starts = [*_read_json(self.path / "environment.json", []), environment()]
-        write_atomically(self.path / "environment.json", json.dumps(starts, indent=2) + "\n")
+        starts = [*self.starts, {**environment(), "ranks": ranks}]
+        text = json.dumps(starts, indent=2) + "\n"
+        write_atomically(self.environment, text)
         write_atomically(self.config, config)
+        return text
+
+    @property
+    def starts(self) -> list[dict[str, Any]]:
+        """What environment.json says of every start: time, command, commit, host, versions, ranks."""
+        return _read_json(self.environment, [])
 
     @property
     def exists(self) -> bool:

@@ -1,19 +1,23 @@
 """Lightning's Trainer as ganlab uses it, on the hardware that the configuration asks for."""
 
 import logging
-import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from omegaconf import DictConfig
 
+from ganlab import launch
 from ganlab.checkpoints import AtomicCheckpointIO
+from ganlab.distributed import PlayersStrategy
 from ganlab.errors import ConfigError
 from ganlab.precision import PlayerMixedPrecision
+from ganlab.ranks import Ranks
 
 
 def make_trainer(cfg: DictConfig) -> L.Trainer:
@@ -21,11 +25,20 @@ def make_trainer(cfg: DictConfig) -> L.Trainer:
     chosen = f"trainer.accelerator={cfg.trainer.accelerator}, trainer.devices={cfg.trainer.devices}"
     try:
         trainer = L.Trainer(**lightning_options(cfg), logger=False)
+        if trainer.world_size > 1:
+            trainer = L.Trainer(**lightning_options(cfg), logger=False, strategy=PlayersStrategy())
+            # Lightning would ask all ranks for SIGTERM before every step, and wait; `Ranks.highest` does better
+            trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+    except ConfigError:
+        raise
     except Exception as error:  # Lightning's own, RuntimeError, TypeError, ... according to what is missing
         raise ConfigError(f"{chosen}: {str(error).splitlines()[0]}") from error
-    if trainer.world_size > 1:
-        raise ConfigError(f"{chosen}: training in several processes is not there yet; set trainer.devices=1")
     return trainer
+
+
+def connect(trainer: L.Trainer) -> Ranks:
+    """The processes that a Trainer trains in, started and connected; raises GanlabError if they cannot meet."""
+    return trainer.strategy.start() if isinstance(trainer.strategy, PlayersStrategy) else Ranks()
 
 
 def lightning_options(cfg: DictConfig) -> dict[str, Any]:
@@ -42,14 +55,12 @@ def lightning_options(cfg: DictConfig) -> dict[str, Any]:
         device = "cpu" if accelerator == "cpu" else "cuda"
         plugins.append(PlayerMixedPrecision(trainer.precision, device))
         precision = {}
-    if SLURMEnvironment.detect():
-        plugins.append(SLURMEnvironment(auto_requeue=False))
-    elif "TORCHELASTIC_RUN_ID" not in os.environ:
-        plugins.append(LightningEnvironment())
+    devices, nodes = _devices_and_nodes(cfg)
+    plugins.append(_ENVIRONMENTS[launch.launcher()]())
     return {
         "accelerator": accelerator,
-        "devices": trainer.devices,
-        "num_nodes": trainer.num_nodes,
+        "devices": devices,
+        "num_nodes": nodes,
         "plugins": plugins,
         "max_epochs": 1,
         "enable_progress_bar": False,
@@ -59,6 +70,34 @@ def lightning_options(cfg: DictConfig) -> dict[str, Any]:
         "use_distributed_sampler": False,
         **precision,
     }
+
+
+_ENVIRONMENTS: dict[str, Callable[[], Any]] = {
+    "local": LightningEnvironment,
+    "torchrun": TorchElasticEnvironment,
+    "slurm": lambda: SLURMEnvironment(auto_requeue=False),  # it would save in the middle of an iteration
+}
+
+
+def _devices_and_nodes(cfg: DictConfig) -> tuple[Any, int]:
+    """What the configuration asks for; one device, the default, is as many as torchrun or SLURM have started."""
+    started = launch.allocation()
+    devices, nodes = cfg.trainer.devices, cfg.trainer.num_nodes
+    if started is None:
+        return devices, nodes
+    if (devices, nodes) == (1, 1) or not isinstance(devices, int):
+        return started
+    if (devices, nodes) != started:
+        flags = {
+            "slurm": "sbatch --ntasks-per-node={} --nodes={}",
+            "torchrun": "--nproc-per-node={} --nnodes={}",
+        }
+        raise ConfigError(
+            f"trainer.devices={devices} on trainer.num_nodes={nodes}, but {launch.launcher()} has started"
+            f" {started[0]} processes on each of {started[1]} nodes; leave both keys out, or start with "
+            + flags[launch.launcher()].format(devices, nodes)
+        )
+    return devices, nodes
 
 
 def _quieten_lightning() -> None:

@@ -1,15 +1,14 @@
 """From a configuration to a trained run."""
 
-import itertools
 import logging
-from contextlib import suppress
-from datetime import datetime
+import socket
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import lightning as L
 from omegaconf import DictConfig
 
-from ganlab import config
+from ganlab import config, launch
 from ganlab.callbacks import (
     Checkpoints,
     Diagnostics,
@@ -20,20 +19,23 @@ from ganlab.callbacks import (
     SampleGrids,
     Truth,
 )
-from ganlab.checkpoints import verifies
 from ganlab.data import GaussianMixture
 from ganlab.data.module import TrainingData
-from ganlab.errors import CheckpointError, ConfigError, GanlabError
+from ganlab.distributed import PlayersStrategy, lost_contact
+from ganlab.errors import ConfigError, GanlabError, TrainingError
 from ganlab.figures import draw_curves
+from ganlab.gan import GAN
 from ganlab.health import Thresholds
 from ganlab.images import save_animation
-from ganlab.interruption import Interruption
+from ganlab.interruption import Interruption, Request
 from ganlab.networks.layers import count_parameters
 from ganlab.parts import Parts, build
+from ganlab.ranks import Ranks
+from ganlab.resume import open_folder
 from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.tracking import wandb_logger
-from ganlab.trainer import make_trainer
+from ganlab.trainer import connect, make_trainer
 
 _log = logging.getLogger(__name__)
 
@@ -41,45 +43,90 @@ _log = logging.getLogger(__name__)
 def train(cfg: DictConfig) -> Run:
     """Train what a configuration describes, or go on with it where its run folder already exists.
 
+    Every process of a run calls it; it starts those that nobody else has started.
+
     Returns:
         The finished run, or the run as it stood when it was asked to stop.
 
     Raises:
         GanlabError: in one sentence; what was saved before is still there.
     """
-    parts = build(cfg)
-    trainer = make_trainer(cfg)
-    folder, checkpoint = _open_folder(cfg)
-    images = int(checkpoint.stem) if checkpoint else -1
-    folder.rewind(images)
-    if images < cfg.budget.images:
-        folder.create(config.to_yaml(cfg))
+    parts, trainer = build(cfg), make_trainer(cfg)
+    ranks = parts.gan.ranks = connect(trainer)
+    folder, checkpoint, started = ranks.first(lambda: _open(cfg, ranks.size))
+    if started:
+        _check_shared(folder, started, ranks)
         _fit(cfg, parts, trainer, folder, checkpoint)
-    else:
-        _conclude(folder, images, cfg.budget.images)
     return Run(folder)
+
+
+def _open(cfg: DictConfig, ranks: int) -> tuple[RunFolder, Path | None, str]:
+    """The run's folder, the checkpoint to go on from, and what its environment.json now says; "" if it is done."""
+    folder, checkpoint = open_folder(cfg)
+    images = int(checkpoint.stem) if checkpoint else -1
+    folder.rewind(images)  # what was written after the checkpoint will be written again
+    if images >= cfg.budget.images:
+        _conclude(folder, images, cfg.budget.images)
+        return folder, checkpoint, ""
+    if checkpoint and folder.starts and (before := folder.starts[-1].get("ranks", ranks)) != ranks:
+        _log.warning(
+            "the run %s was on %d ranks and goes on on %d: in the same order of the data, which then make"
+            " batches of another size and sums that round otherwise",
+            folder.path,
+            before,
+            ranks,
+        )
+    started = folder.create(config.to_yaml(cfg), ranks=ranks)
+    folder.write_summary(state="running", reason=None)
+    return folder, checkpoint, started
+
+
+def _check_shared(folder: RunFolder, started: str, ranks: Ranks) -> None:
+    """Raise ConfigError on all ranks unless all of them see the folder that rank 0 has written."""
+    try:
+        seen = folder.environment.read_text() == started
+    except OSError:
+        seen = False
+    blind = [host for host, sees in ranks.each((socket.gethostname(), seen)) if not sees]
+    if blind:
+        raise ConfigError(
+            f"{folder.path.absolute()} is not the same folder on all hosts: {blind[0]} does not see what rank 0"
+            " has written there; set run.root to a folder on a file system that all hosts share"
+        )
 
 
 def _fit(
     cfg: DictConfig, parts: Parts, trainer: L.Trainer, folder: RunFolder, checkpoint: Path | None
 ) -> None:
     """Train until the budget is spent or somebody asks to stop."""
-    folder.write_summary(state="running", reason=None)
-    with Interruption() as interruption, wandb_logger(cfg, folder) as logger:
+    gan, ranks = parts.gan, parts.gan.ranks
+    tracking = wandb_logger(cfg, folder) if ranks.rank == 0 else nullcontext()
+    with Interruption() as interruption, tracking as logger:
         trainer.loggers = [logger] if logger else []
         trainer.callbacks += _callbacks(cfg, parts, folder, interruption)  # type: ignore[attr-defined]
         try:
-            trainer.fit(parts.gan, parts.data, ckpt_path=checkpoint, weights_only=True)
+            trainer.fit(gan, parts.data, ckpt_path=checkpoint, weights_only=True)
+            ranks.first(lambda: _conclude(folder, gan.clock.images, cfg.budget.images))
         except BaseException as error:
-            seen = parts.gan.clock.images
             if interruption.urgent:
-                folder.write_summary(state="preempted", reason="interrupted", images=seen)
+                _record(gan, folder, state="preempted", reason="interrupted")
                 raise KeyboardInterrupt from error  # Lightning has made a SystemExit of it
+            if lost_contact(error):
+                error = TrainingError("lost contact with another process of this run, which has ended")
             reason = str(error) if isinstance(error, GanlabError) else f"{type(error).__name__}: {error}"
-            with suppress(GanlabError):  # a full disk is perhaps what went wrong
-                folder.write_summary(state="failed", reason=reason, images=seen)
-            raise
-        _conclude(folder, parts.gan.clock.images, cfg.budget.images)
+            _record(gan, folder, state="failed", reason=reason)
+            if isinstance(trainer.strategy, PlayersStrategy):
+                trainer.strategy.abandon()
+            raise error
+    if interruption.granted == Request.REQUEUE and launch.job():
+        ranks.first(launch.requeue)
+
+
+def _record(gan: GAN, folder: RunFolder, *, state: str, reason: str) -> None:
+    """Note how a run has ended, on rank 0, if the disk lets us: it is perhaps what went wrong."""
+    if gan.ranks.rank == 0:
+        with suppress(GanlabError):
+            folder.write_summary(state=state, reason=reason, images=gan.clock.images)
 
 
 def _conclude(folder: RunFolder, images: int, budget: int) -> None:
@@ -98,7 +145,9 @@ def dry_run(cfg: DictConfig) -> str:
         parts.source, batch_size=cfg.data.batch_size, game=parts.gan.game, budget=1, seed=cfg.seed
     )
     parts.gan.clock.pretrained = parts.gan.objective.pretrain_images  # the one step is of the game
-    make_trainer(cfg).fit(parts.gan, one_step)
+    trainer = make_trainer(cfg)
+    parts.gan.ranks = connect(trainer)
+    trainer.fit(parts.gan, one_step)
     means = parts.gan.pop_metrics()
     losses = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
     samples = "x".join(map(str, parts.source.shape))
@@ -110,55 +159,6 @@ def dry_run(cfg: DictConfig) -> str:
             f"one step      {losses}",
         ]
     )
-
-
-def _open_folder(cfg: DictConfig) -> tuple[RunFolder, Path | None]:
-    """The folder of a run, and the checkpoint to go on from if there is one."""
-    root = Path(cfg.run.root).expanduser()
-    if cfg.run.name is None:
-        cfg.run.name = _new_name(cfg, root)
-        return RunFolder(root / cfg.run.name), None
-    folder = RunFolder(root / cfg.run.name)
-    if not folder.exists:
-        return folder, None
-    if cfg.run.resume == "never":
-        raise ConfigError(
-            f"the run {folder.path} exists already; choose another run.name, or run.resume=auto to go on"
-        )
-    changed = config.difference(config.load(folder.config), cfg)
-    if changed:
-        raise ConfigError(
-            f"the run {folder.path} was made with other values of {', '.join(changed)};"
-            " choose another run.name, or leave them as they were to resume"
-        )
-    return folder, _newest_whole(folder)
-
-
-def _newest_whole(folder: RunFolder) -> Path | None:
-    """The newest checkpoint that is not damaged; None if there is no checkpoint at all."""
-    checkpoints = folder.list_checkpoints()
-    for path in reversed(checkpoints):
-        if verifies(path):
-            return path
-        _log.warning("the checkpoint %s is corrupt; going back to the one before it", path)
-    if checkpoints:
-        raise CheckpointError(f"every checkpoint of {folder.path} is corrupt; remove them to start anew")
-    return None
-
-
-def _new_name(cfg: DictConfig, root: Path) -> str:
-    """A name that no run has, taken by making its folder."""
-    data, objective = (cfg[key]["_target_"].rpartition(".")[2].lower() for key in ("data", "objective"))
-    base = f"{data}-{objective}-{datetime.now():%Y%m%d-%H%M%S}"
-    for name in itertools.chain([base], (f"{base}-{n}" for n in itertools.count(2))):
-        try:
-            (root / name).mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise GanlabError(f"cannot make the run folder {root / name}: {error.strerror}") from error
-        return name
-    raise AssertionError("unreachable: the names are endless")
 
 
 def _callbacks(

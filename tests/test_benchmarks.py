@@ -22,7 +22,7 @@ def run(objective: str, lr: float, seed: int, final: float | None, early: float 
         "name": f"{objective}-{lr}-{seed}", "objective": objective, "lr": lr, "seed": seed, "d_steps": 5,
         "reason": None if final else "the generator's loss became nan by iteration 7", "seconds": 2.0,
         "final": metrics if final else {},
-        "evaluations": [{"images": i, "eval/fid_digits": v} for i, v in evaluations if v is not None],
+        "commit": "abc", "evaluations": [{"images": i, "eval/fid_digits": v} for i, v in evaluations if v is not None],
     }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_the_better_setting_is_chosen_and_a_diverged_run_is_no_better() -> None:
     text = objectives.render(
         {"rows": rows, "protocol": protocol, "provenance": harness.provenance("x", workers=0)}
     )
-    assert "| `hinge` | 5 | 0.001 | 900.0 ± 0.0 | 23.0 ± 4.2 | 2 of 2 | 2 |" in text
+    assert "| `hinge` | 5 | 0.001 | 900.0 ± 0.0 | 23.0 ± 4.2 | 2 of 2 |" in text
     assert "- `wgan`: fid_digits is 30.0, above 26.7" in text
     assert "- `hinge`" not in text
 

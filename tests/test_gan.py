@@ -14,6 +14,7 @@ from ganlab.ema import EMA
 from ganlab.gan import GAN
 from ganlab.means import RunningMeans
 from ganlab.parts import build
+from ganlab.ranks import Ranks
 from ganlab.schedule import Schedule
 from ganlab.trainer import lightning_options
 
@@ -94,7 +95,7 @@ def test_lazy_penalty_counts_for_the_steps_it_is_not_made_at(tiny: Compose) -> N
     trainer = L.Trainer(**lightning_options(tiny()), logger=False)
     trainer.fit(gan, parts.data)
     assert calls == [0, 2, 4, 6, 8]  # every 4th D step is every 2nd iteration of 2 D steps
-    assert gan.means.peek()["penalty/counted"] == 1.5
+    assert gan.means.peek(gan.ranks)["penalty/counted"] == 1.5
     d_losses = [loss.item() for player, loss in seen if player == 1]
     with_penalty, without = d_losses[0::4], d_losses[1::4]
     assert min(with_penalty) - max(without) == pytest.approx(4 * 1.5, abs=0.2)
@@ -164,7 +165,7 @@ def test_every_objective_takes_a_step_in_every_precision(
     before = copy.deepcopy(parts.gan.state_dict())
     trainer = L.Trainer(**lightning_options(cfg), logger=False)
     trainer.fit(parts.gan, parts.data)
-    means = parts.gan.means.pop()
+    means = parts.gan.means.pop(parts.gan.ranks)
     assert {"loss/d", "loss/g", "score/real", "score/fake"} <= means.keys()
     assert all(math.isfinite(value) for value in means.values())
     invariant = {"discriminator.output.bias"} if objective in SHIFT_INVARIANT else set()
@@ -185,7 +186,7 @@ def test_ema_halves_in_its_half_life_and_copies_buffers() -> None:
     target.running_mean.fill_(7.0)
     update = average.follow(ema, target)
     for _ in range(10):
-        update(average.decay(images=1000, step=10))
+        update(average.decay(images=1000, step=10), None)
     assert ema.weight.item() == pytest.approx(2.0)  # half way from 1 to 3 after 100 images
     assert ema.running_mean.item() == 7.0
     assert not ema.weight.requires_grad
@@ -213,6 +214,6 @@ def test_running_means() -> None:
     means.update({"a": torch.tensor(1.0), "b": torch.tensor(10.0)})
     means.update({"a": torch.tensor(4.0)})
     copied = RunningMeans()
-    copied.load_state_dict(means.state_dict())
-    assert means.pop() == copied.pop() == {"a": 2.5, "b": 10.0}
-    assert means.pop() == {}
+    copied.load_state_dict(means.state_dict(Ranks()), Ranks())
+    assert means.pop(Ranks()) == copied.pop(Ranks()) == {"a": 2.5, "b": 10.0}
+    assert means.pop(Ranks()) == {}

@@ -298,9 +298,7 @@ def test_training_outside_the_main_thread(tiny: Compose) -> None:
     assert states == ["finished"]
 
 
-@pytest.mark.parametrize(
-    "setting", ["trainer.devices=2", "trainer.devices=[3]", pytest.param("trainer=gpu", marks=NO_GPU)]
-)
+@pytest.mark.parametrize("setting", ["trainer.devices=[3]", pytest.param("trainer=gpu", marks=NO_GPU)])
 def test_hardware_that_is_not_there_is_refused_before_anything_is_written(
     tiny: Compose, setting: str
 ) -> None:

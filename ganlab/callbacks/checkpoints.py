@@ -6,7 +6,7 @@ import lightning as L
 
 from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.finite import check_gan
-from ganlab.interruption import Interruption
+from ganlab.interruption import Interruption, Request
 from ganlab.runs import RunFolder
 
 
@@ -14,7 +14,8 @@ class Checkpoints(OnClock):
     """Saves everything that is needed to go on as if nothing had happened; keeps the newest few.
 
     An objective's first phase, with D alone, counts its own images; its checkpoints are all called 0.
-    A request to stop is answered at the end of the iteration: save, then stop.  Nothing is saved while a
+    A request to stop is answered at the end of the iteration, or of the next one where the ranks have to agree:
+    save, then stop.  Nothing is saved while a
     weight or a loss is not finite.
 
     Args:
@@ -38,10 +39,11 @@ class Checkpoints(OnClock):
         clock = pl_module.clock
         due = clock.pretrained // self.every > self._pretrained // self.every
         self._pretrained = clock.pretrained
-        if (due or self.interruption.requested) and not self.due(clock.images):
+        request = Request(pl_module.ranks.highest(self.interruption.request))
+        if (due or request) and not self.due(clock.images):
             self.act(trainer, pl_module)
-        if self.interruption.requested:
-            trainer.should_stop = True
+        if request:
+            self.interruption.granted, trainer.should_stop = request, True
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
         check_gan(gan, self.folder)

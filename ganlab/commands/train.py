@@ -30,15 +30,16 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.cfg:
         print(config.to_yaml(cfg), end="")
         return config.to_dict(cfg)
-    from ganlab import training
+    from ganlab import launch, training
 
+    say = print if launch.rank() == 0 else (lambda text: None)
     if arguments.dry_run:
         report = training.dry_run(cfg)
-        print(report)
+        say(report)
         return {"dry_run": report}
     folder = training.train(cfg).folder
     summary = folder.read_summary()
-    print(last_words(folder, summary))
+    say(last_words(folder, summary))
     return {"run": str(folder.path), **summary}
 
 

@@ -150,12 +150,16 @@ class GameConfig:
 
 @dataclass
 class OptimizerConfig:
-    """One optimizer per player; the schedule ends at `final_lr` times the initial learning rate."""
+    """One optimizer per player; the schedule ends at `final_lr` times the initial learning rate.
+
+    A player's gradients are shortened to the norm `clip_norm` where they are longer; 0: never.
+    """
 
     generator: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
     schedule: str = key("constant", "constant", "linear", "cosine")
     final_lr: float = key(0.0, least=0, most=1)
+    clip_norm: float = key(0.0, least=0)
 
 
 @dataclass

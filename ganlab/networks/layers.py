@@ -115,6 +115,12 @@ def couples_batch(module: nn.Module) -> bool:
     return any(isinstance(m, _BatchNorm) for m in module.modules())
 
 
+def batch_statistics(module: nn.Module) -> list[Tensor]:
+    """The running means and variances of BatchNorm, which differ where the batches do."""
+    layers = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    return [tensor for m in layers for tensor in (m.running_mean, m.running_var) if tensor is not None]
+
+
 @torch.no_grad()
 def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())

@@ -1,6 +1,6 @@
 """Adversarial objectives: what the two players of a GAN minimise."""
 
-from ganlab.objectives.base import Match, Objective, Ranks, Scores
+from ganlab.objectives.base import Match, Objective, Scores
 from ganlab.objectives.began import BEGAN
 from ganlab.objectives.ebgan import EBGAN
 from ganlab.objectives.f_gan import (
@@ -30,7 +30,6 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "PearsonChiSquared",
-    "Ranks",
     "RelativisticAverage",
     "RelativisticPaired",
     "ReverseKullbackLeibler",

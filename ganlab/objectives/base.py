@@ -8,6 +8,8 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ganlab.ranks import Ranks
+
 Critic = Literal["scalar", "autoencoder"]
 
 
@@ -33,20 +35,6 @@ class Scores(NamedTuple):
         """The scores of several micro-batches as those of one batch, cut off from the graph."""
         features = [part.features for part in parts if part.features is not None]
         return Scores(_join([part.value for part in parts]), _join(features) if features else None)
-
-
-class Ranks:
-    """The ranks whose batches together are one batch; this base class is a single process."""
-
-    size: int = 1
-
-    def mean(self, values: Tensor) -> Tensor:
-        """Mean over the samples of all ranks, differentiable; values (N,) -> scalar."""
-        return values.mean()
-
-    def gather(self, values: Tensor) -> Tensor:
-        """The rows of all ranks in rank order, differentiable; values (N, ...) -> (size * N, ...)."""
-        return values
 
 
 SINGLE_PROCESS = Ranks()

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from ganlab.objectives import BEGAN, EBGAN, Match, Ranks, Scores
+from ganlab.objectives import BEGAN, EBGAN, Match, Scores
+from ganlab.ranks import Ranks
 
 
 def match_of(real, fake, codes=None, ranks=None):

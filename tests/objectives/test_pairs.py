@@ -10,7 +10,6 @@ from ganlab.objectives import (
     LossSensitive,
     Match,
     PearsonChiSquared,
-    Ranks,
     RelativisticAverage,
     RelativisticPaired,
     ReverseKullbackLeibler,
@@ -18,6 +17,7 @@ from ganlab.objectives import (
     SquaredHellinger,
     Wasserstein,
 )
+from ganlab.ranks import Ranks
 
 REAL = torch.tensor([-1.3, 0.4, 2.1, 0.2], dtype=torch.float64)
 FAKE = torch.tensor([0.7, -2.2, 1.5, -0.1], dtype=torch.float64)
