@@ -20,9 +20,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.harness import ROOT, fill, table
 from ganlab import config
-from ganlab.checkpoints import load_checkpoint
 from ganlab.illustrations import save
-from ganlab.networks.build import build_discriminator
 from ganlab.run import Run, load
 
 COMMON = (
@@ -51,16 +49,11 @@ def draw(run: Run, name: str) -> Figure:
     """D's values as colour, the data in grey, 500 samples of the averaged G in red."""
     cfg = run.config
     source = config.instantiate(cfg.data, "data")
-    discriminator = build_discriminator(cfg, source.shape).eval()
-    state, prefix = load_checkpoint(run.checkpoint)["state_dict"], "discriminator."
-    discriminator.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    )
     objective = config.instantiate(cfg.objective, "objective")
     ticks = torch.linspace(-1.5, 1.5, LATTICE)
     lattice = torch.cartesian_prod(ticks, ticks)
     with torch.no_grad():
-        values = objective.output(discriminator(lattice).value).view(LATTICE, LATTICE).T
+        values = objective.output(run.discriminator()(lattice).value).view(LATTICE, LATTICE).T
     figure = Figure(figsize=(3.4, 3.4), layout="constrained")
     axes = figure.add_subplot()
     drawn = axes.pcolormesh(ticks.numpy(), ticks.numpy(), values.numpy(), cmap="viridis")

@@ -250,3 +250,13 @@ def test_rules_that_hold_are_in_the_progress(tiny: Compose, capsys: pytest.Captu
     shown: Any = capsys.readouterr().err.strip().splitlines()[-1]
     assert shown.endswith("! overflow_near")
     assert math.isfinite(float(shown.split("D ")[1].split()[0]))
+
+
+def test_a_run_may_go_on_with_other_thresholds(tiny: Compose) -> None:
+    """All its lines are judged anew by those it goes on with."""
+    first = ganlab.train(tiny("health.lines=2", "health.warmup=0"))
+    assert first.summary["health"] == []
+    again = ganlab.train(
+        tiny("health.lines=2", "health.warmup=0", "health.overflow=1e-9", "budget.images=96")
+    )
+    assert again.summary["health"][0]["first_images"] == 16

@@ -11,11 +11,9 @@ from matplotlib.figure import Figure
 
 import ganlab
 from ganlab import config
-from ganlab.checkpoints import load_checkpoint
 from ganlab.data import GaussianMixture
 from ganlab.errors import GanlabError
 from ganlab.illustrations import Illustration
-from ganlab.networks.build import build_discriminator
 from ganlab.run import Run
 from ganlab.theory.distributions import Grid, normalised, pushforward
 from ganlab.theory.divergences import jensen_shannon
@@ -66,23 +64,17 @@ def moment(run: Run) -> Moment:
     source = config.instantiate(cfg.data, "data")
     if not isinstance(source, GaussianMixture) or source.shape != (1,) or cfg.network.latent_dim != 1:
         raise GanlabError("the figure needs a mixture on the line and network.latent_dim=1")
-    checkpoint = load_checkpoint(run.checkpoint)
-    discriminator = build_discriminator(cfg, source.shape).eval()
-    state, prefix = checkpoint["state_dict"], "discriminator."
-    discriminator.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    )
     objective = config.instantiate(cfg.objective, "objective")
     low, high = (source.means.min() - 6 * source.std).item(), (source.means.max() + 6 * source.std).item()
     grid = Grid.line(min(low, -2.0), high, 601)
     points = torch.tensor(grid.points, dtype=torch.float64)[:, None]
     with torch.no_grad():
         made = run.generator(averaged=False)(LATENTS)[:, 0].double().numpy()
-        judged = objective.output(discriminator(points.float()).value).double().numpy()
+        judged = objective.output(run.discriminator()(points.float()).value).double().numpy()
     half = (grid.points[1] - grid.points[0]) / 2
     fake = pushforward(made, np.append(grid.points - half, grid.points[-1] + half))
     return Moment(
-        images=checkpoint["ganlab"]["clock"]["images"], grid=grid,
+        images=int(run.checkpoint.stem), grid=grid,
         real=normalised(source.log_prob(points).exp().numpy() * grid.weights), fake=normalised(fake),
         discriminator=judged, samples=made[:: (len(made) - 1) // 20],
     )  # fmt: skip
