@@ -254,9 +254,7 @@ def test_rules_that_hold_are_in_the_progress(tiny: Compose, capsys: pytest.Captu
 
 def test_a_run_may_go_on_with_other_thresholds(tiny: Compose) -> None:
     """All its lines are judged anew by those it goes on with."""
-    first = ganlab.train(tiny("health.lines=2", "health.warmup=0"))
+    first = ganlab.train(tiny())
     assert first.summary["health"] == []
-    again = ganlab.train(
-        tiny("health.lines=2", "health.warmup=0", "health.overflow=1e-9", "budget.images=96")
-    )
+    again = ganlab.train(tiny("health.overflow=1e-9", "budget.images=96"))
     assert again.summary["health"][0]["first_images"] == 16
