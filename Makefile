@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train test test-slow stress lint bench bench-objectives bench-pacgan bench-report bench-tracking docker docker-check clean
+.PHONY: train test test-slow stress lint bench bench-health bench-objectives bench-pacgan bench-report bench-tracking docker docker-check clean
 
 train: $(STAMP)
 	$(BIN)/ganlab train
@@ -30,6 +30,9 @@ bench-objectives: $(STAMP)
 
 bench-pacgan: $(STAMP)
 	$(BIN)/python -m benchmarks.pacgan
+
+bench-health: $(STAMP)
+	$(BIN)/python -m benchmarks.health
 
 bench-report: $(STAMP)
 	$(BIN)/python -m benchmarks.report

@@ -68,14 +68,14 @@ def _parse(name: str, command: Command, words: Sequence[str]) -> tuple[argparse.
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     command.options(parser)
     arguments = parser.parse_intermixed_args(words)
-    arguments.settings = [word for word in arguments.words if "=" in word and not command.many]
-    subjects = [word for word in arguments.words if word not in arguments.settings]
-    if len(subjects) > 1 and not command.many:
-        raise UsageError(
-            f"one subject at most, got '{subjects[0]}' and '{subjects[1]}'; settings are key=value"
-        )
-    arguments.subject = subjects[0] if subjects else None
-    arguments.subjects = subjects
+    any_word = command.subjects is None
+    arguments.settings = [word for word in arguments.words if "=" in word and not any_word]
+    subjects = [word for word in arguments.words if "=" not in word or any_word]
+    if command.subjects is not None and len(subjects) > command.subjects:
+        most = "one subject" if command.subjects == 1 else f"{command.subjects} words"
+        got = " and ".join(f"'{subject}'" for subject in subjects)
+        raise UsageError(f"{most} at most, got {got}; settings are key=value")
+    arguments.subject, arguments.subjects = subjects[0] if subjects else None, subjects
     if arguments.help and command.epilog:
         parser.epilog = command.epilog(arguments)
     return arguments, parser.format_help() if arguments.help else ""

@@ -27,3 +27,7 @@ class OtherRankError(GanlabError):
 
 class TrainingError(GanlabError):
     """A training run that cannot go on: a non-finite loss, for example."""
+
+
+class TheoryError(GanlabError):
+    """Distributions that are none, or that cannot be compared."""

@@ -67,7 +67,7 @@ class GAN(L.LightningModule):
         ] = {}  # players in float16: 1.0 if their last step was left out, else 0.0
         self.clock = Clock()
         self.means = RunningMeans()
-        self._last: Match | None = None  # of the D steps
+        self.last_match: Match | None = None  # of the D steps
 
     def configure_optimizers(self) -> list[Optimizer]:
         g, d = self._optimizer_factories
@@ -109,7 +109,7 @@ class GAN(L.LightningModule):
             g = self._generator_step(real)
             d = self._discriminator_steps(real)
         self.objective.update(d, g)
-        self._last = d
+        self.last_match = d
         self._advance(real)
 
     def _pretrain(self, real: Tensor) -> None:
@@ -247,8 +247,8 @@ class GAN(L.LightningModule):
     @torch.no_grad()
     def pop_metrics(self) -> dict[str, float]:
         """Means of the scalars since the last call, and the objective's estimates from the last D step alone."""
-        if self._last is not None:
-            estimates = self.objective.diagnostics(self._last)
+        if self.last_match is not None:
+            estimates = self.objective.diagnostics(self.last_match)
             self.means.update({f"estimate/{name}": value for name, value in estimates.items()})
         return self.means.pop(self.ranks)
 

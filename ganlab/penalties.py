@@ -49,15 +49,16 @@ def full_precision(x: Tensor) -> Tensor:
     return x if x.dtype.itemsize >= 4 else x.float()
 
 
-def input_gradients(critic: CriticFunction, x: Tensor) -> Tensor:
+def input_gradients(critic: CriticFunction, x: Tensor, *, differentiable: bool = True) -> Tensor:
     """Gradient of every sample's value with respect to that sample, (N, D) with D all non-batch dimensions.
 
-    Differentiable again, so that a loss may be made of it.
+    Args:
+        differentiable: again, so that a loss may be made of it.
     """
     x = full_precision(x).requires_grad_()
-    with torch.autocast(x.device.type, enabled=False):
+    with torch.autocast(x.device.type, enabled=False), torch.enable_grad():
         value = critic(x).value
-        (gradients,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+        (gradients,) = torch.autograd.grad(value.sum(), x, create_graph=differentiable)
     return gradients.flatten(1)
 
 

@@ -16,7 +16,7 @@ from ganlab.errors import CheckpointError
 from ganlab.evaluation import Evaluation, Result, Tick
 from ganlab.evaluation.weights_files import file_sha256
 from ganlab.latent import Latent
-from ganlab.networks.build import build_generator
+from ganlab.networks.build import build_discriminator, build_generator
 from ganlab.places import cache_folder
 from ganlab.runs import RunFolder
 from ganlab.sampling import generate, measure_generator
@@ -67,18 +67,28 @@ class Run:
         source = config.instantiate(cfg.data, "data")
         return self._generator(checkpoint, load_checkpoint(checkpoint), cfg, source, averaged=averaged)
 
+    def discriminator(self) -> nn.Module:
+        """The discriminator as the last step left it, in evaluation mode on the CPU."""
+        source = config.instantiate(self.config.data, "data")
+        network = build_discriminator(self.config, source.shape)
+        return self._filled(network, self.checkpoint, load_checkpoint(self.checkpoint), "discriminator")
+
     def _generator(
         self, path: Path, checkpoint: dict[str, Any], cfg: DictConfig, source: DataSource, *, averaged: bool
     ) -> nn.Module:
-        prefix = "generator_ema." if averaged else "generator."
-        state = checkpoint["state_dict"]
+        part = "generator_ema" if averaged else "generator"
+        return self._filled(build_generator(cfg, source.shape), path, checkpoint, part)
+
+    def _filled(self, network: nn.Module, path: Path, checkpoint: dict[str, Any], part: str) -> nn.Module:
+        """A network with the weights of one part of a checkpoint, frozen."""
+        prefix, state = f"{part}.", checkpoint["state_dict"]
         weights = {name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)}
-        network = build_generator(cfg, source.shape)
         try:
             network.to(next(iter(weights.values())).dtype).load_state_dict(weights)
         except (RuntimeError, StopIteration) as error:
+            player = part.removesuffix("_ema")
             raise CheckpointError(
-                f"the checkpoint {path} does not fit the generator in {self.folder.config}"
+                f"the checkpoint {path} does not fit the {player} in {self.folder.config}"
             ) from error
         return network.eval().requires_grad_(False)
 

@@ -9,12 +9,24 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config, launch
-from ganlab.callbacks import Checkpoints, Evaluate, Gradients, MetricsLog, Progress, SampleGrids
+from ganlab.callbacks import (
+    Checkpoints,
+    Diagnostics,
+    Evaluate,
+    Gradients,
+    Health,
+    MetricsLog,
+    Progress,
+    SampleGrids,
+    Truth,
+)
+from ganlab.data import GaussianMixture
 from ganlab.data.module import TrainingData
 from ganlab.distributed import PlayersStrategy, lost_contact
 from ganlab.errors import ConfigError, GanlabError, TrainingError
 from ganlab.figures import draw_curves
 from ganlab.gan import GAN
+from ganlab.health import Thresholds
 from ganlab.images import save_animation
 from ganlab.interruption import Interruption, Request
 from ganlab.networks.layers import count_parameters
@@ -164,11 +176,33 @@ def _callbacks(
         [Gradients(tracking, every=cfg.log.every, budget=budget)] if tracking and cfg.wandb.gradients else []
     )
     evaluate = Evaluate(parts.evaluation, log, every=every, budget=budget)
+    health = Health(
+        log, _thresholds(cfg), stop=cfg.health.on_collapse == "stop", every=cfg.log.every, budget=budget
+    )
+    sampled = cfg.log.every if cfg.diagnostics.every is None else cfg.diagnostics.every
+    watching: list[L.Callback] = [
+        Diagnostics(every=sampled, budget=budget, slopes=cfg.diagnostics.slopes, seed=cfg.seed)
+    ]
     return [
+        *(watching if sampled else []),
         log,
         *gradients,
+        *_against_the_truth(cfg, parts, log),
         evaluate,
         SampleGrids(latents, parts.source, folder, tracking, every=every, budget=budget),
         Checkpoints(folder, interruption, evaluate, every=saved, keep=keep, budget=budget),
-        Progress(log, every=cfg.log.every, lines_every=every, budget=budget),
+        health,
+        Progress(log, health, every=cfg.log.every, lines_every=every, budget=budget),
     ]
+
+
+def _against_the_truth(cfg: DictConfig, parts: Parts, log: MetricsLog) -> list[L.Callback]:
+    """For mixtures, whose density is known, unless the diagnostics are off."""
+    source, sampled = parts.source, cfg.diagnostics.every != 0
+    if not (sampled and isinstance(source, GaussianMixture)):
+        return []
+    return [Truth(source, log, every=cfg.evaluation.every, budget=cfg.budget.images, seed=cfg.seed)]
+
+
+def _thresholds(cfg: DictConfig) -> Thresholds:
+    return Thresholds(**{name: value for name, value in cfg.health.items() if name != "on_collapse"})

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness, objectives, pacgan, report
+from benchmarks import harness, health, objective_pictures, objectives, pacgan, report
 from ganlab import config
+from ganlab.health import RULES
 from ganlab.parts import build
 
 PAGE = Path(harness.ROOT / "docs" / "objectives.md")
@@ -125,3 +126,47 @@ def test_the_report_is_measured_on_runs_that_look_trained(tmp_path: Path) -> Non
     assert found["page_mb"] == round(len(text.encode()) / 1e6, 2)
     assert all(name in text for name in ("non_saturating-0", "minimax-0", "least_squares-0"))
     assert text.count("data:image/jpeg") == 6
+
+
+def test_ill_and_healthy_runs_are_different_recipes_that_fit_together() -> None:
+    jobs = health.jobs(seeds=2)
+    assert len({job.name for job in jobs}) == len(jobs) == 2 * (len(health.ILL) + len(health.HEALTHY))
+    assert {rule for _, rules, _, _ in health.ILL.values() for rule in rules} == set(RULES)
+    for job in jobs[: len(jobs) // 2]:
+        cfg = config.compose([*job.words, "wandb.mode=disabled"])
+        config.validate(cfg)
+        assert cfg.seed == 100
+        assert 30 <= cfg.budget.images // cfg.log.every <= 60
+
+
+def test_the_confusion_table_counts_runs() -> None:
+    def row(kind: str, rules: tuple[str, ...], found: list[str]) -> dict[str, Any]:
+        return {"kind": kind, "rules": rules, "found": found}
+
+    rows = [
+        row("slow", ("oscillation", "divergence"), ["divergence", "mode_collapse"]),
+        row("slow", ("oscillation", "divergence"), ["mode_collapse"]),
+        row("digits", (), []),
+        row("digits", (), ["overflow_near"]),
+        row("ring", (), []),
+    ]
+    results = {"rows": rows, "seeds": 2, "provenance": harness.provenance("x", workers=0)}
+    text = health.render(results)
+    assert text.startswith(
+        "**1 of 2** ill runs found out, **2 of 3** healthy runs left in peace; seeds 100 to 101."
+    )
+    assert "| slow | `oscillation` or `divergence` | 1 of 2 | `mode_collapse` 2 |" in text
+    assert "| digits | 1 of 2 | `overflow_near` 1 |" in text
+    assert "| ring | 1 of 1 | – |" in text
+
+
+def test_pictures_of_objectives_are_drawn_once_trained(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- benchmarks/objective_pictures -->\n<!-- /benchmarks/objective_pictures -->\n")
+    words = ["--steps", "2", "--only", "hinge", "ebgan", "--runs", str(tmp_path / "runs")]
+    objective_pictures.main([*words, "--out", str(tmp_path / "pictures"), "--page", str(page)])
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"ebgan.png", "hinge.png"}
+    assert "| ![hinge](pictures/hinge.png) `hinge`: " in page.read_text()
+    trained = (tmp_path / "runs" / "hinge-2" / "summary.json").stat().st_mtime_ns
+    objective_pictures.main([*words, "--out", str(tmp_path / "pictures"), "--page", str(page)])
+    assert (tmp_path / "runs" / "hinge-2" / "summary.json").stat().st_mtime_ns == trained

@@ -17,11 +17,12 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["report", "sweep"],
-    ["doctor", "pairs", "training"],
+    ["doctor", "illustrations", "pairs"],
+    ["training"],
     ["parts", "resume", "trainer"],
     ["generators", "run", "selection"],
     ["callbacks", "compatibility", "tracking"],
-    ["gan"],
+    ["diagnostics", "gan"],
     ["theory"],
     [
         "constraints",
@@ -42,7 +43,7 @@ LAYERS = [
     ["imagefiles"],
     ["checkpoints", "config", "game", "interruption", "ranks", "runs", "randomness"],
     ["launch", "protocol"],
-    ["_torchvision", "atomic", "countdown", "errors", "places"],
+    ["_torchvision", "atomic", "countdown", "errors", "health", "places"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

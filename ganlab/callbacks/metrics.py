@@ -17,12 +17,14 @@ class MetricsLog(OnClock):
 
     Attributes:
         latest: the newest value of everything written, for the progress bar.
+        means: those of the newest line of losses.
     """
 
     def __init__(self, folder: RunFolder, tracker: Tracker | None = None, *, every: int, budget: int) -> None:
         super().__init__(every=every, budget=budget)
         self.folder, self.tracker = folder, tracker
         self.latest: dict[str, float] = {}
+        self.means: dict[str, float] = {}
         self._seconds = 0.0  # spent in training steps since the last line
         self._images = 0
         self._entered = 0.0
@@ -52,6 +54,7 @@ class MetricsLog(OnClock):
         self._images += pl_module.clock.images - self._before
         if due:
             check_means(means, pl_module, self.folder)
+            self.means = means
             speed = {"time/images_per_s": self._images / self._seconds, "time/devices": trainer.world_size}
             self.write(trainer, pl_module, {**means, **speed})
             self._seconds, self._images = 0.0, 0

@@ -7,6 +7,7 @@ import lightning as L
 from tqdm import tqdm
 
 from ganlab.callbacks.clock import OnClock
+from ganlab.callbacks.health import Health
 from ganlab.callbacks.metrics import MetricsLog
 
 
@@ -17,10 +18,10 @@ class Progress(OnClock):
         lines_every: images between two lines where standard error is not a terminal.
     """
 
-    def __init__(self, log: MetricsLog, *, every: int, lines_every: int, budget: int) -> None:
+    def __init__(self, log: MetricsLog, health: Health, *, every: int, lines_every: int, budget: int) -> None:
         self.terminal = sys.stderr.isatty()
         super().__init__(every=every if self.terminal else lines_every, budget=budget)
-        self.metrics = log
+        self.metrics, self.health = log, health
         self.bar: tqdm | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -44,7 +45,7 @@ class Progress(OnClock):
             print(f"{gan.clock.images:>9,} images  {self.text()}", file=sys.stderr, flush=True)
 
     def text(self) -> str:
-        """Losses, D's mean outputs, speed and the newest FID, as far as they are known."""
+        """Losses, D's mean outputs, speed and the newest FID, as far as they are known; rules that hold now."""
         latest = self.metrics.latest
         parts = [
             f"{label} {latest[name]:{form}}"
@@ -62,6 +63,7 @@ class Progress(OnClock):
             for name, value in latest.items()
             if name.startswith("eval/fid") or name == "eval/modes"
         ]
+        parts += [f"! {rule}" for rule in self.health.doctor.active]
         return "  ".join(parts)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: Any) -> None:

@@ -21,7 +21,8 @@ class Command:
         options: adds its options to a parser.
         run: does it; returns the one object that ``--json`` prints.
         epilog: what ``--help`` adds, given the parsed words.
-        many: takes any number of subjects, paths that may have ``=`` in them, and no settings.
+        subjects: how many words without ``=`` it takes at most; None: any number of paths, which may have ``=``
+            in them, and no settings.
     """
 
     summary: str
@@ -29,7 +30,7 @@ class Command:
     options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], dict[str, Any]]
     epilog: Callable[[argparse.Namespace], str] | None = None
-    many: bool = False
+    subjects: int | None = 1
 
 
 class UsageError(Exception):

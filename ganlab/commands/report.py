@@ -57,4 +57,4 @@ def examples(arguments: argparse.Namespace) -> str:
     )
 
 
-COMMAND = Command("compare runs on one page", "RUNS ...", options, run, examples, many=True)
+COMMAND = Command("compare runs on one page", "RUNS ...", options, run, examples, subjects=None)

@@ -26,4 +26,4 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"uploaded": uploaded}
 
 
-COMMAND = Command("upload runs that were offline to W&B", "RUNS...", options, run, many=True)
+COMMAND = Command("upload runs that were offline to W&B", "RUNS...", options, run, subjects=None)

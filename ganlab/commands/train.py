@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganlab.commands import Command
 from ganlab.errors import ConfigError, GanlabError
+from ganlab.health import in_words
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -59,6 +60,8 @@ def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
                 "  quality gate " + ("passed" if verdict.passed else "missed: " + "; ".join(verdict.reasons))
             )
     lines += how_measured(folder, summary)
+    if "health" in summary:
+        lines += [f"  {line}" for line in in_words(summary["health"])]
     pictures = [*folder.sample_grids()[-1:], path / "samples.gif", path / "curve.png"]
     lines += [f"  {picture}" for picture in pictures if picture.is_file()]
     lines += ["next:", f"  ganlab sample {path} -n 64 --out grid.png"]

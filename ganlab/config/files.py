@@ -13,7 +13,7 @@ from ganlab.config.values import split_word
 from ganlab.errors import ConfigError
 
 # What may change between the parts of one run: how long, on what, and what is written about it.
-_MAY_CHANGE = {"budget", "trainer", "run", "wandb", "log", "checkpoint"}
+_MAY_CHANGE = {"budget", "trainer", "run", "wandb", "log", "checkpoint", "diagnostics", "health"}
 
 
 def to_dict(cfg: DictConfig) -> dict[str, Any]:

@@ -10,6 +10,10 @@ from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 
+from ganlab.health import Thresholds
+
+_HEALTH = Thresholds()
+
 
 @dataclass(frozen=True)
 class Range:
@@ -72,6 +76,38 @@ class LogConfig:
     """Images between two lines of metrics.jsonl."""
 
     every: int = key(2_000, least=1)
+
+
+@dataclass
+class DiagnosticsConfig:
+    """Images between two samples of the diagnostics (null: at every line of the log, 0: none); D's slopes too?"""
+
+    every: int | None = key(None, least=0)
+    slopes: bool = True
+
+
+@dataclass
+class HealthConfig:
+    """What a collapse of the samples does, and the thresholds of `ganlab.health.Thresholds`."""
+
+    on_collapse: str = key("warn", "warn", "stop")
+    lines: int = key(_HEALTH.lines, least=1)
+    warmup: float = key(_HEALTH.warmup, least=0, most=1)
+    won_accuracy: float = key(_HEALTH.won_accuracy, least=0.5, most=1)
+    won_gradient: float = key(_HEALTH.won_gradient, least=0)
+    collapse_diversity: float = key(_HEALTH.collapse_diversity, least=0)
+    collapse_fall: float = key(_HEALTH.collapse_fall, least=0, most=1)
+    collapse_growth: float = key(_HEALTH.collapse_growth, least=0)
+    collapse_duplicates: float = key(_HEALTH.collapse_duplicates, above=0)
+    oscillation_accuracy: float = key(_HEALTH.oscillation_accuracy, above=0, below=0.5)
+    oscillation_swings: int = key(_HEALTH.oscillation_swings, least=1)
+    divergence_update: float = key(_HEALTH.divergence_update, above=0)
+    divergence_loss: float = key(_HEALTH.divergence_loss, above=0)
+    lipschitz_slope: float = key(_HEALTH.lipschitz_slope, above=0)
+    forgot_accuracy: float = key(_HEALTH.forgot_accuracy, least=0, most=1)
+    blind_accuracy: float = key(_HEALTH.blind_accuracy, least=0, most=1)
+    blind_difference: float = key(_HEALTH.blind_difference, above=0)
+    overflow: float = key(_HEALTH.overflow, above=0)
 
 
 @dataclass
@@ -178,6 +214,8 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     log: LogConfig = field(default_factory=LogConfig)
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
+    health: HealthConfig = field(default_factory=HealthConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     samples: SamplesConfig = field(default_factory=SamplesConfig)

@@ -83,6 +83,7 @@ class Objective(nn.Module, ABC):
             refused with packing.
         couples_batch: whether a sample's loss depends on the other samples of its batch; such an objective
             is refused with gradient accumulation.
+        bounded_slope: whether what the loss of D means rests on a bound on D's slope.
         pretrain_images: real images that D is first trained on alone, with `pretrain_loss`, G at rest.
         lr_interval: iterations between two moments at which `lr_factor` may change; 0 if it never does.
     """
@@ -90,6 +91,7 @@ class Objective(nn.Module, ABC):
     critic: ClassVar[Critic] = "scalar"
     paired: ClassVar[bool] = False
     compares_samples: ClassVar[bool] = False
+    bounded_slope: ClassVar[bool] = False
     couples_batch: bool = False
     pretrain_images: int = 0
     lr_interval: int = 0

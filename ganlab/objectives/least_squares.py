@@ -30,3 +30,7 @@ class LeastSquares(Objective):
 
     def g_loss(self, match: Match) -> Tensor:
         return (fake_score_of(match) - self.c).square().mean() / 2
+
+    def diagnostics(self, match: Match) -> dict[str, Tensor]:
+        """``delta``: 2 - 8 d_loss / (b - a)^2, a lower bound on int (p - q)^2 / (p + q), which is at most 2."""
+        return {"delta": 2 - 8 * self.d_loss(match) / (self.b - self.a) ** 2}

@@ -29,6 +29,7 @@ class LossSensitive(Objective):
     """
 
     compares_samples: ClassVar[bool] = True
+    bounded_slope: ClassVar[bool] = True
 
     def __init__(
         self, *, weight: float = 1.0, slope: float | None = None, norm: Literal["l1", "l2"] = "l1",

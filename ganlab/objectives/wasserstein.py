@@ -1,5 +1,7 @@
 """Wasserstein GAN (Arjovsky et al. 2017, arXiv:1701.07875)."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of
@@ -11,6 +13,8 @@ class Wasserstein(Objective):
     D's value is a critic without a final sigmoid.  A meaningful loss needs a Lipschitz critic: weight
     clipping (WGAN), the interpolated gradient penalty (WGAN-GP) or spectral normalisation.
     """
+
+    bounded_slope: ClassVar[bool] = True
 
     def d_loss(self, match: Match) -> Tensor:
         real, fake = scores_of(match)

@@ -203,7 +203,7 @@ def test_an_unknown_order_and_an_autoencoder_are_refused():
 
 
 def test_the_figure_shows_every_game_and_the_order_of_play(tmp_path):
-    from ganlab.theory.figures import dirac_figure
+    from ganlab.illustrations.dirac import dirac_figure
 
     figure = dirac_figure({"minimax": DiracGAN(Minimax())}, start=(0.6, 0.8), duration=2 * math.pi)
     game, orders = figure.axes

@@ -1,194 +1,161 @@
-"""Two known densities on a line and a D that is free at every grid point: what each objective estimates.
-
-D is found by maximising numerically with the objective's own code; what it should be comes from quadrature.
-"""
+"""Divergences, the optimal discriminator and the value of the game: quadrature, closed forms, brute force."""
 
 import math
 
 import numpy as np
 import pytest
-import torch
 from scipy.integrate import quad
-from scipy.stats import norm, wasserstein_distance
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy as scipy_entropy
+from scipy.stats import norm
 
-from ganlab.objectives import (
-    Hinge,
-    JensenShannon,
-    KullbackLeibler,
-    LeastSquares,
-    Match,
-    Minimax,
-    NonSaturating,
-    PearsonChiSquared,
-    ReverseKullbackLeibler,
-    Scores,
-    SquaredHellinger,
-)
+from ganlab.errors import TheoryError
+from ganlab.theory import divergences, optimal
+from ganlab.theory.distributions import Grid, normalised
 
-LOW, HIGH = -9.0, 9.0
-GRID = np.linspace(LOW, HIGH, 1201)
-STEP = GRID[1] - GRID[0]
+GRID = Grid.line(-12, 12, 4001)
+P = np.array([0.5, 0.2, 0.0, 0.3])
+Q = np.array([0.1, 0.4, 0.25, 0.25])
+INSIDE = np.array([0.7, 0.3, 0.0, 0.0])  # Q has mass everywhere that it has
 
 
 def p(x):
-    """The data: two unequal bumps."""
     return 0.65 * norm.pdf(x, -0.8, 0.9) + 0.35 * norm.pdf(x, 1.9, 0.6)
 
 
 def q(x):
-    """The generator's: one broad bump, so that no ratio overflows."""
     return norm.pdf(x, 0.4, 1.3)
 
 
-P, Q = torch.tensor(p(GRID)), torch.tensor(q(GRID))
-
-
 def integral(f):
-    return quad(f, LOW, HIGH, epsabs=1e-12, epsrel=1e-12, limit=200)[0]
+    return quad(f, -12, 12, epsabs=1e-12, epsrel=1e-12, limit=300, points=[-0.8, 0.4, 1.9])[0]
 
 
-def kl(a, b):
-    return integral(lambda x: a(x) * np.log(a(x) / b(x)))
+INTEGRANDS = {
+    "kl": lambda x: p(x) * np.log(p(x) / q(x)),
+    "reverse_kl": lambda x: q(x) * np.log(q(x) / p(x)),
+    "jensen_shannon": lambda x: (
+        p(x) * np.log(2 * p(x) / (p(x) + q(x))) + q(x) * np.log(2 * q(x) / (p(x) + q(x)))
+    ) / 2,
+    "chi_squared": lambda x: (p(x) - q(x)) ** 2 / q(x),
+    "squared_hellinger": lambda x: (np.sqrt(p(x)) - np.sqrt(q(x))) ** 2,
+    "triangular": lambda x: (p(x) - q(x)) ** 2 / (p(x) + q(x)),
+}  # fmt: skip
 
 
-def jsd(a, b):
-    return (kl(a, lambda x: (a(x) + b(x)) / 2) + kl(b, lambda x: (a(x) + b(x)) / 2)) / 2
+@pytest.mark.parametrize("name", INTEGRANDS)
+def test_of_densities_against_quadrature(name):
+    found = getattr(divergences, name)(GRID.masses(p), GRID.masses(q))
+    assert found == pytest.approx(integral(INTEGRANDS[name]), rel=1e-9)
 
 
-def parts(objective, scores):
-    """(a(s), b(s)) of d_loss = E_p a(D) + E_q b(D) at every score, up to constants whose sum is 0."""
-
-    def loss(real, fake):
-        scored = Match(real[None], fake[None], Scores(real[None]), Scores(fake[None]))
-        return objective.d_loss(scored)
-
-    zero = torch.zeros_like(scores[0])
-    a = torch.func.vmap(lambda s: loss(s, zero))(scores)
-    b = torch.func.vmap(lambda s: loss(zero, s))(scores)
-    return a, b - loss(zero, zero)
+def test_total_variation_of_two_gaussians():
+    """TV(N(0, s), N(d, s)) = 2 Phi(d / 2s) - 1."""
+    grid = Grid.line(-10, 11, 40001)
+    a, b = grid.masses(lambda x: norm.pdf(x, 0, 0.7)), grid.masses(lambda x: norm.pdf(x, 1.1, 0.7))
+    assert divergences.total_variation(a, b) == pytest.approx(2 * norm.cdf(1.1 / 1.4) - 1, rel=1e-6)
 
 
-def expected(objective, scores, p=P, q=Q, step=STEP):
-    """d_loss with expectations instead of means over a batch: sums over the grid, exact to rounding here."""
-    a, b = parts(objective, scores)
-    return step * (p * a + q * b).sum()
+def test_total_variation_is_the_greatest_difference_of_one_event():
+    events = [[i for i in range(4) if bits >> i & 1] for bits in range(16)]
+    greatest = max(abs(P[event].sum() - Q[event].sum()) for event in events)
+    assert divergences.total_variation(P, Q) == pytest.approx(greatest, rel=1e-14)
 
 
-def optimal(objective, p=P, q=Q, steps=100):
-    """D's scores at the maximum, by Newton's method at every grid point on the objective's derivatives."""
-    scores = torch.zeros_like(p)
-    share = p / (p + q)
-    for _ in range(steps):
-        scores.requires_grad_()
-        a, b = parts(objective, scores)
-        (slope,) = torch.autograd.grad((share * a + (1 - share) * b).sum(), scores, create_graph=True)
-        (curvature,) = torch.autograd.grad(slope.sum(), scores)
-        scores = (scores - (slope / curvature).clamp(-1, 1)).detach()
-    return scores
+def test_kl_of_two_gaussians():
+    """log(s2/s1) + (s1^2 + d^2) / (2 s2^2) - 1/2; the other way round it is another number."""
+    a, b = GRID.masses(lambda x: norm.pdf(x, 0, 0.8)), GRID.masses(lambda x: norm.pdf(x, 0.5, 1.2))
+    forward = math.log(1.2 / 0.8) + (0.64 + 0.25) / (2 * 1.44) - 0.5
+    backward = math.log(0.8 / 1.2) + (1.44 + 0.25) / (2 * 0.64) - 0.5
+    assert divergences.kl(a, b) == pytest.approx(forward, rel=1e-10)
+    assert divergences.reverse_kl(a, b) == pytest.approx(backward, rel=1e-10)
 
 
-def test_minimax_finds_the_optimal_discriminator_and_the_jsd():
-    scores = optimal(Minimax())
-    np.testing.assert_allclose(scores.sigmoid(), P / (P + Q), rtol=1e-9, atol=1e-12)
-    value = -expected(Minimax(), scores).item()
-    divergence = jsd(p, q)
-    assert 0 < divergence < math.log(2)
-    assert value == pytest.approx(-2 * math.log(2) + 2 * divergence, rel=1e-9)
+def test_of_histograms_against_scipy():
+    assert divergences.kl(P, Q) == pytest.approx(scipy_entropy(P, Q), rel=1e-14)
+    assert divergences.jensen_shannon(P, Q) == pytest.approx(jensenshannon(P, Q) ** 2, rel=1e-13)
+    assert divergences.entropy(P) == pytest.approx(scipy_entropy(P), rel=1e-14)
 
 
-def test_one_sided_smoothing_scales_the_optimal_discriminator():
-    scores = optimal(NonSaturating(real_label=0.9))
-    np.testing.assert_allclose(scores.sigmoid(), 0.9 * P / (P + Q), rtol=1e-9, atol=1e-12)
+def test_where_one_lacks_mass_that_the_other_has():
+    assert divergences.kl(Q, P) == math.inf
+    assert divergences.reverse_kl(P, Q) == math.inf
+    assert divergences.chi_squared(Q, P) == math.inf
+    assert divergences.kl(INSIDE, Q) == pytest.approx(0.7 * math.log(7) + 0.3 * math.log(0.75), rel=1e-14)
+    expected = 0.36 / 0.1 + 0.01 / 0.4 + 0.25 + 0.25
+    assert divergences.chi_squared(INSIDE, Q) == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize(
-    ("objective", "ratio_derivative", "divergence"),
-    [
-        (KullbackLeibler(), lambda u: np.log(u) + 1, lambda: kl(p, q)),
-        (ReverseKullbackLeibler(), lambda u: -1 / u, lambda: kl(q, p)),
-        (PearsonChiSquared(), lambda u: 2 * (u - 1), lambda: integral(lambda x: (p(x) - q(x)) ** 2 / q(x))),
-        (
-            SquaredHellinger(),
-            lambda u: 1 - 1 / np.sqrt(u),
-            lambda: integral(lambda x: (np.sqrt(p(x)) - np.sqrt(q(x))) ** 2),
-        ),
-        (JensenShannon(), lambda u: np.log(2 * u / (u + 1)), lambda: 2 * jsd(p, q)),
-    ],
-    ids=lambda o: type(o).__name__,
-)
-def test_f_gans_reach_their_divergence(objective, ratio_derivative, divergence):
-    """At the optimum T = f'(p/q) and the bound is the divergence, p the data."""
-    scores = optimal(objective)
-    np.testing.assert_allclose(
-        objective.output(scores), ratio_derivative((P / Q).numpy()), rtol=1e-7, atol=1e-9
-    )
-    assert -expected(objective, scores).item() == pytest.approx(divergence(), rel=1e-8)
+def test_jsd_of_disjoint_supports_is_log_2_and_never_more():
+    apart = np.array([0.4, 0.6, 0, 0]), np.array([0, 0, 0.9, 0.1])
+    assert divergences.jensen_shannon(*apart) == pytest.approx(math.log(2), rel=1e-15)
+    assert divergences.triangular(*apart) == pytest.approx(2)
+    assert divergences.squared_hellinger(*apart) == pytest.approx(2)
+    assert divergences.total_variation(*apart) == 1
+    assert divergences.jensen_shannon(P, P) == 0
 
 
-@pytest.mark.parametrize(("a", "b"), [(0.0, 1.0), (-1.0, 1.0), (2.0, -0.5)])
-def test_least_squares(a, b):
-    objective = LeastSquares(a=a, b=b, c=0.0)
-    scores = optimal(objective)
-    np.testing.assert_allclose(scores, (b * P + a * Q) / (P + Q), rtol=1e-9, atol=1e-12)
-    delta = integral(lambda x: (p(x) - q(x)) ** 2 / (p(x) + q(x)))
-    assert expected(objective, scores).item() == pytest.approx((b - a) ** 2 / 4 * (1 - delta / 2), rel=1e-9)
+def test_optimal_discriminator_is_the_best_of_many():
+    d = optimal.optimal_discriminator(P, Q)
+    np.testing.assert_allclose(d, [5 / 6, 1 / 3, 0, 0.3 / 0.55])
+    best = optimal.value(P, Q, d)
+    assert best == pytest.approx(-2 * math.log(2) + 2 * divergences.jensen_shannon(P, Q), rel=1e-14)
+    assert optimal.best_value(P, Q) == pytest.approx(best, rel=1e-14)
+    rng = np.random.default_rng(0)
+    for scale in (0.3, 0.01):
+        others = np.clip(d + scale * rng.standard_normal((200, 4)), 0, 1)
+        assert max(optimal.value(P, Q, other) for other in others) < best
+    assert optimal.value(P, P, np.full(4, 0.5)) == pytest.approx(-2 * math.log(2), rel=1e-15)
+    assert optimal.optimal_discriminator([1.0, 0.0], [1.0, 0.0])[1] == 0.5  # where neither has mass
 
 
-def g_value(objective, scores, density):
-    """E g_loss over a density."""
-    of = torch.func.vmap(lambda s: objective.g_loss(Match(s[None], s[None], None, Scores(s[None]))))
-    return STEP * (density * of(scores)).sum().item()
+def test_distance_to_the_optimal_discriminator():
+    d = optimal.optimal_discriminator(P, Q)
+    assert optimal.distance_to_optimal(P, Q, d) == 0
+    off = d.copy()
+    off[2] += 0.5  # where (p + q) / 2 = 0.125
+    assert optimal.distance_to_optimal(P, Q, off) == pytest.approx(0.5 * math.sqrt(0.125))
 
 
-def test_only_the_pearson_setting_gives_g_the_papers_chi_squared():
-    """chi^2(p + q || 2q) = int (2q - (p + q))^2 / (p + q), with the term E_p (D - c)^2 / 2 of the paper."""
-    chi_squared = integral(lambda x: (q(x) - p(x)) ** 2 / (p(x) + q(x)))
-    pearson = LeastSquares(a=-1, b=1, c=0)
-    scores = optimal(pearson)
-    with_p = g_value(pearson, scores, Q) + g_value(pearson, scores, P)
-    assert 2 * with_p == pytest.approx(chi_squared, rel=1e-9)
-    assert 2 * g_value(pearson, scores, Q) != pytest.approx(
-        chi_squared, rel=0.05
-    )  # as it is trained, without it
-    default = LeastSquares()
-    scores = optimal(default)
-    assert 2 * (g_value(default, scores, Q) + g_value(default, scores, P)) != pytest.approx(
-        chi_squared, rel=0.05
-    )
+def test_the_best_of_three_generators_has_the_smallest_jsd():
+    grid = Grid.line(-8, 9)
+    data = grid.masses(lambda x: norm.pdf(x, 0, 1))
+    generators = [grid.masses(lambda x, m=m: norm.pdf(x, m, 1)) for m in (-1.5, 2.5, 0.7)]
+    best = optimal.best_generator(data, generators)
+    assert best.index == 2
+    for g, v in zip(generators, best.values, strict=True):
+        assert v == pytest.approx(optimal.value(data, g, optimal.optimal_discriminator(data, g)), rel=1e-9)
 
 
-def test_hinge_finds_the_total_variation():
-    candidates = torch.linspace(
-        -2, 2, 81, dtype=torch.float64
-    )  # piecewise linear: search, do not differentiate
-    a, b = parts(Hinge(), candidates)
-    best = (P[:, None] * a + Q[:, None] * b).argmin(1)
-    scores = candidates[best]
-    decided = (P - Q).abs() > 1e-6
-    assert torch.equal(scores[decided], (P - Q).sign()[decided])
-    crossings = GRID[:-1][np.diff(np.sign((P - Q).numpy())) != 0]
-    total_variation = quad(lambda x: abs(p(x) - q(x)) / 2, LOW, HIGH, points=crossings, limit=400)[0]
-    assert expected(Hinge(), scores).item() == pytest.approx(2 * (1 - total_variation), abs=2e-5)
+BAD = [
+    ([0.5, 0.6], "p sums to 1.1, not to one"),
+    ([], "p is empty"),
+    ([1.5, -0.5], "p is negative somewhere, least -0.5"),
+    ([math.nan, 1.0], "p has values that are not finite"),
+    ([[0.5, 0.5]], r"p must be a vector of masses, got an array of shape \[1, 2\]"),
+    ([0.2, 0.3, 0.5], "p has 3 masses and q 2; they must be over the same points"),
+]
 
 
-@pytest.mark.parametrize("distance", [1.5, 10.0, 200.0])
-def test_jsd_of_disjoint_supports_is_log_2_at_any_distance_while_w1_grows(distance):
-    real, fake = np.linspace(0, 1, 50), np.linspace(0, 1, 40) + distance
-    mass = torch.tensor([1 / 50] * 50 + [0.0] * 40), torch.tensor([0.0] * 50 + [1 / 40] * 40)
-    p, q = (m.double() for m in mass)
-    value = -expected(Minimax(), optimal(Minimax(), p, q), p, q, step=1.0).item()
-    assert value / 2 + math.log(2) == pytest.approx(math.log(2), rel=1e-6)
-    assert wasserstein_distance(real, fake) == pytest.approx(distance)
+@pytest.mark.parametrize(("p", "sentence"), BAD)
+def test_what_is_no_distribution_is_refused(p, sentence):
+    for function in (divergences.jensen_shannon, divergences.kl, optimal.optimal_discriminator):
+        with pytest.raises(TheoryError, match=sentence):
+            function(p, [0.4, 0.6])
 
 
-def test_a_free_d_separates_two_samples_of_one_distribution():
-    """The estimate from finite samples says log 2, the truth is 0: what regularising D is for."""
-    real, fake = torch.randn(2, 300, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    table = torch.zeros(600, dtype=torch.float64, requires_grad=True)  # D: one free score for every point
-    for _ in range(100):
-        match = Match(real, fake, Scores(table[:300]), Scores(table[300:]))
-        (slope,) = torch.autograd.grad(Minimax().d_loss(match), table)
-        table = (table - 3000 * slope).detach().requires_grad_()
-    assert (table[:300] > 0).all()
-    assert (table[300:] < 0).all()
-    assert Minimax().diagnostics(match)["jsd"].item() == pytest.approx(math.log(2), abs=2e-3)
+def test_densities_and_discriminators_that_are_none_are_refused():
+    with pytest.raises(TheoryError, match="q sums to 2, not to one"):
+        GRID.masses(lambda x: 2 * norm.pdf(x), name="q")
+    with pytest.raises(TheoryError, match="sums to 0.5"):
+        Grid.line(0, 8).masses(norm.pdf)
+    with pytest.raises(TheoryError, match="low < high"):
+        Grid.line(3, 3)
+    with pytest.raises(TheoryError, match="p cannot be normalised: its sum is 0"):
+        normalised([0, 0, 0])
+    with pytest.raises(TheoryError, match=r"probability in \[0, 1\]"):
+        optimal.value(P, Q, [0.1, 0.2, 1.3, 0.5])
+    with pytest.raises(TheoryError, match="at each of the 4 points"):
+        optimal.value(P, Q, [0.1, 0.2])
+    with pytest.raises(TheoryError, match="no generator"):
+        optimal.best_generator(P, [])

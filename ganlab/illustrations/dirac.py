@@ -1,4 +1,4 @@
-"""Pictures of the theory: each function returns a matplotlib figure."""
+"""The Dirac-GAN: where every objective drives two players that have one number each."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ganlab.illustrations import Illustration
 from ganlab.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Wasserstein
 from ganlab.penalties import R1, OneCentred
 from ganlab.theory.dirac import ORDERS, DiracGAN
@@ -87,3 +88,6 @@ def _draw_path(axis: Axes, path: Tensor, colour: str, style: str, label: str | N
     axis.plot(theta, psi, style, color=colour, linewidth=1.0, markersize=3, label=label)
     axis.plot(theta[:1], psi[:1], "o", color="black", markersize=4)
     axis.plot([0], [0], "+", color="black")
+
+
+ILLUSTRATION = Illustration("the Dirac-GAN: vector fields and trajectories by objective", dirac_figure)
