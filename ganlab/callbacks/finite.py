@@ -22,10 +22,12 @@ def check_means(means: Mapping[str, float], gan: Any, folder: RunFolder) -> None
 
 def check_gan(gan: Any, folder: RunFolder) -> None:
     """Raise TrainingError if a loss since the last line of the log, or a weight, is NaN or infinite."""
-    check_means(gan.means.peek(gan.ranks), gan, folder)
+    means = gan.means.peek(gan.ranks)
+    check_means({name: means[name] for name in _PLAYERS.keys() & means.keys()}, gan, folder)
     for player, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
         if not torch.stack([p.isfinite().all() for p in network.parameters()]).all():
             raise TrainingError(_sentence(f"a weight of the {player} is not finite at", gan, folder))
+    check_means(means, gan, folder)
 
 
 def _sentence(what: str, gan: Any, folder: RunFolder) -> str:

@@ -9,12 +9,14 @@ from ganlab.commands import Command, UsageError
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE.npz", help="where to write mu and sigma"
+        "--out", type=Path, metavar="FILE.npz", help="where to write mu and sigma"
     )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.out is None:
+        raise UsageError("stats needs a file to write: --out FILE.npz")
     if arguments.out.suffix != ".npz":
         raise UsageError(f"--out must end in .npz, got '{arguments.out}'")
     if not arguments.subject and not any(word.startswith("data=") for word in arguments.settings):
