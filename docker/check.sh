@@ -24,6 +24,7 @@ container=$(buildah from ganlab)
 inside() { buildah run "$container" -- "$@"; }
 [ "$(inside id -un)" = ganlab ] || { echo "the image runs as $(inside id -un), not as ganlab"; exit 1; }
 inside ganlab --version
+inside ganlab doctor
 inside ganlab train budget.images=2000 evaluation=none wandb.mode=disabled run.name=check
 inside ganlab sample runs/check -n 4 --out grid.png
 inside test -s grid.png
