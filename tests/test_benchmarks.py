@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import harness, objectives, pacgan
+from benchmarks import evaluation, harness, objectives, pacgan
 from ganlab import config
 from ganlab.parts import build
 
@@ -114,3 +114,28 @@ def test_a_page_without_a_place_is_refused(tmp_path: Path) -> None:
     assert page.read_text() == "a\n<!-- t -->\nnew\n<!-- /t -->\nb\n"
     with pytest.raises(SystemExit, match="no place for u"):
         harness.fill(page, "u", "new")
+
+
+def test_the_benchmark_of_evaluations_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "--extractor",
+        "digits",
+        "--images",
+        "96",
+        "--batch",
+        "32",
+        "--rounds",
+        "2",
+        "--dimensions",
+        "20",
+    ]
+    evaluation.main([*words, "--device", "cpu"])
+    out = capsys.readouterr().out
+    assert out.startswith("digits on cpu, ")
+    speeds = [
+        float(line.split("alone ")[1].split()[0]) for line in out.splitlines() if line.startswith("round")
+    ]
+    assert len(speeds) == 2
+    assert min(speeds) > 1
+    assert "reference statistics of a second evaluation: " in out
+    assert "FID at 20 dimensions: " in out
