@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train test test-slow stress lint bench bench-health bench-objectives bench-pacgan bench-report bench-tracking docker docker-check clean
+.PHONY: train test test-slow stress lint bench bench-evaluation bench-health bench-objectives bench-pacgan bench-report bench-tracking docker docker-check clean
 
 train: $(STAMP)
 	$(BIN)/ganlab train
@@ -27,6 +27,9 @@ bench: $(STAMP)
 
 bench-objectives: $(STAMP)
 	$(BIN)/python -m benchmarks.objectives
+
+bench-evaluation: $(STAMP)
+	$(BIN)/python benchmarks/evaluation.py
 
 bench-pacgan: $(STAMP)
 	$(BIN)/python -m benchmarks.pacgan

@@ -8,17 +8,13 @@ from ganlab.commands import Command, UsageError
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE.npz", help="where to write mu and sigma"
-    )
+    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="where to write mu and sigma")
     parser.add_argument("--device", help="cpu or cuda (default: a GPU if there is one)")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    if arguments.out is None:
-        raise UsageError("stats needs a file to write: --out FILE.npz")
-    if arguments.out.suffix != ".npz":
-        raise UsageError(f"--out must end in .npz, got '{arguments.out}'")
+    if arguments.out is None or arguments.out.suffix != ".npz":
+        raise UsageError(f"--out must be the name of an .npz file, got '{arguments.out or 'none'}'")
     if not arguments.subject and not any(word.startswith("data=") for word in arguments.settings):
         raise UsageError("stats needs images: ganlab stats DIR --out ref.npz, or data=cifar10")
     from ganlab.countdown import Countdown

@@ -65,7 +65,7 @@ class StatisticsFile:
                 }
         except FileNotFoundError as error:
             raise EvaluationError(f"there is no file {path}") from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise EvaluationError(
                 f"{path} holds no reference statistics, an .npz with mu and sigma: {error}"
             ) from error
