@@ -9,7 +9,7 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config, launch
-from ganlab.callbacks import Checkpoints, Evaluate, Gradients, MetricsLog, Progress, SampleGrids
+from ganlab.callbacks import Checkpoints, Evaluate, Gradients, Listen, MetricsLog, Progress, SampleGrids
 from ganlab.data.module import TrainingData
 from ganlab.distributed import PlayersStrategy, lost_contact
 from ganlab.errors import ConfigError, GanlabError, TrainingError
@@ -161,6 +161,7 @@ def _callbacks(
         [Gradients(tracking, every=cfg.log.every, budget=budget)] if tracking and cfg.wandb.gradients else []
     )
     return [
+        Listen(interruption),
         log,
         *gradients,
         Evaluate(parts.evaluation, log, every=every, budget=budget),

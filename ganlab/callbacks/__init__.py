@@ -3,8 +3,9 @@
 from ganlab.callbacks.checkpoints import Checkpoints
 from ganlab.callbacks.evaluation import Evaluate
 from ganlab.callbacks.gradients import Gradients
+from ganlab.callbacks.listen import Listen
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.callbacks.progress import Progress
 from ganlab.callbacks.samples import SampleGrids
 
-__all__ = ["Checkpoints", "Evaluate", "Gradients", "MetricsLog", "Progress", "SampleGrids"]
+__all__ = ["Checkpoints", "Evaluate", "Gradients", "Listen", "MetricsLog", "Progress", "SampleGrids"]
