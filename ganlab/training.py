@@ -184,6 +184,7 @@ def _callbacks(
         Diagnostics(every=sampled, budget=budget, slopes=cfg.diagnostics.slopes, seed=cfg.seed)
     ]
     return [
+        Listen(interruption),
         *(watching if sampled else []),
         log,
         *gradients,

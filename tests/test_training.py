@@ -350,3 +350,20 @@ def test_points_are_drawn_and_measured(tiny: Compose) -> None:
         pixels = np.asarray(Image.open(run.folder.sample_grids()[-1]).convert("RGB"))
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
         assert run.sample(4).shape == (4, {"ring": 2, "gaussian1d": 1}[name])
+
+
+def test_a_run_that_is_stopped_during_its_first_evaluation_is_saved(
+    tiny: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganlab.evaluation import ImageEvaluation
+
+    measure = ImageEvaluation.__call__
+
+    def stopped(self: ImageEvaluation, *arguments: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return measure(self, *arguments, **options)
+
+    monkeypatch.setattr(ImageEvaluation, "__call__", stopped)
+    run = ganlab.train(tiny("evaluation=digits", "evaluation.n_fake=40"))
+    assert run.summary["state"] == "preempted"
+    assert [path.name for path in run.folder.list_checkpoints()] == ["0000000008.ckpt"]

@@ -5,6 +5,7 @@ from ganlab.callbacks.diagnostics import Diagnostics
 from ganlab.callbacks.evaluation import Evaluate
 from ganlab.callbacks.gradients import Gradients
 from ganlab.callbacks.health import Health
+from ganlab.callbacks.listen import Listen
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.callbacks.progress import Progress
 from ganlab.callbacks.samples import SampleGrids
@@ -16,6 +17,7 @@ __all__ = [
     "Evaluate",
     "Gradients",
     "Health",
+    "Listen",
     "MetricsLog",
     "Progress",
     "SampleGrids",

@@ -40,7 +40,6 @@ class Checkpoints(OnClock):
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         self._pretrained = pl_module.clock.pretrained
         self._keep_best(trainer)  # a run that was killed between the checkpoint and its second name
-        self.interruption.listen()  # Lightning has taken SIGTERM over, to end a run without saving it
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
