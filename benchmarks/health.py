@@ -145,7 +145,7 @@ def render(results: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"**{found} of {len(ill)}** ill runs found out, **{silent} of {len(healthy)}** healthy runs left in"
-            f" peace; seeds {FIRST_SEED} to {FIRST_SEED + results['seeds'] - 1}.",
+            f" peace; {results['seeds']} seeds from {FIRST_SEED} on.",
             "",
             table(("made ill by", "rule", "found", "other rules that held"), first),
             "",

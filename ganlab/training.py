@@ -9,34 +9,22 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config, launch
-from ganlab.callbacks import (
-    Checkpoints,
-    Diagnostics,
-    Evaluate,
-    Gradients,
-    Health,
-    MetricsLog,
-    Progress,
-    SampleGrids,
-    Truth,
-)
-from ganlab.data import GaussianMixture
 from ganlab.data.module import TrainingData
 from ganlab.distributed import PlayersStrategy, lost_contact
 from ganlab.errors import ConfigError, GanlabError, TrainingError
 from ganlab.figures import draw_curves
 from ganlab.gan import GAN
-from ganlab.health import Thresholds
 from ganlab.images import save_animation
 from ganlab.interruption import Interruption, Request
 from ganlab.networks.layers import count_parameters
+from ganlab.observers import observers
 from ganlab.parts import Parts, build
 from ganlab.ranks import Ranks
 from ganlab.resume import open_folder
 from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.selection import compare_checkpoints
-from ganlab.tracking import Tracker, tracker
+from ganlab.tracking import tracker
 from ganlab.trainer import connect, make_trainer
 
 _log = logging.getLogger(__name__)
@@ -104,7 +92,7 @@ def _fit(
     gan, ranks = parts.gan, parts.gan.ranks
     tracked = tracker(cfg, folder, parts.evaluation.directions) if ranks.rank == 0 else nullcontext()
     with Interruption() as interruption, tracked as tracking:
-        trainer.callbacks += _callbacks(cfg, parts, folder, interruption, tracking)  # type: ignore[attr-defined]
+        trainer.callbacks += observers(cfg, parts, folder, interruption, tracking)  # type: ignore[attr-defined]
         try:
             trainer.fit(gan, parts.data, ckpt_path=checkpoint, weights_only=True)
             if gan.clock.images >= cfg.budget.images:
@@ -162,48 +150,3 @@ def dry_run(cfg: DictConfig) -> str:
             f"one step      {losses}",
         ]
     )
-
-
-def _callbacks(
-    cfg: DictConfig, parts: Parts, folder: RunFolder, interruption: Interruption, tracking: Tracker | None
-) -> list[L.Callback]:
-    """In the order they act: a checkpoint covers all that was written before it."""
-    budget, every = cfg.budget.images, cfg.evaluation.every
-    log = MetricsLog(folder, tracking, every=cfg.log.every, budget=budget)
-    latents = parts.gan.latent.numbered(0, cfg.samples.n, seed=cfg.seed, purpose="grid")
-    saved, keep = cfg.checkpoint.every or every, cfg.checkpoint.keep
-    gradients = (
-        [Gradients(tracking, every=cfg.log.every, budget=budget)] if tracking and cfg.wandb.gradients else []
-    )
-    evaluate = Evaluate(parts.evaluation, log, every=every, budget=budget)
-    health = Health(
-        log, _thresholds(cfg), stop=cfg.health.on_collapse == "stop", every=cfg.log.every, budget=budget
-    )
-    sampled = cfg.log.every if cfg.diagnostics.every is None else cfg.diagnostics.every
-    watching: list[L.Callback] = [
-        Diagnostics(every=sampled, budget=budget, slopes=cfg.diagnostics.slopes, seed=cfg.seed)
-    ]
-    return [
-        Listen(interruption),
-        *(watching if sampled else []),
-        log,
-        *gradients,
-        *_against_the_truth(cfg, parts, log),
-        evaluate,
-        SampleGrids(latents, parts.source, folder, tracking, every=every, budget=budget),
-        Checkpoints(folder, interruption, evaluate, every=saved, keep=keep, budget=budget),
-        health,
-        Progress(log, health, every=cfg.log.every, lines_every=every, budget=budget),
-    ]
-
-
-def _against_the_truth(cfg: DictConfig, parts: Parts, log: MetricsLog) -> list[L.Callback]:
-    """For mixtures, whose density is known, unless the diagnostics are off."""
-    source, sampled = parts.source, cfg.diagnostics.every != 0
-    if not (sampled and isinstance(source, GaussianMixture)):
-        return []
-    return [Truth(source, log, every=cfg.evaluation.every, budget=cfg.budget.images, seed=cfg.seed)]
-
-
-def _thresholds(cfg: DictConfig) -> Thresholds:
-    return Thresholds(**{name: value for name, value in cfg.health.items() if name != "on_collapse"})

@@ -153,7 +153,7 @@ def test_the_confusion_table_counts_runs() -> None:
     results = {"rows": rows, "seeds": 2, "provenance": harness.provenance("x", workers=0)}
     text = health.render(results)
     assert text.startswith(
-        "**1 of 2** ill runs found out, **2 of 3** healthy runs left in peace; seeds 100 to 101."
+        "**1 of 2** ill runs found out, **2 of 3** healthy runs left in peace; 2 seeds from 100 on."
     )
     assert "| slow | `oscillation` or `divergence` | 1 of 2 | `mode_collapse` 2 |" in text
     assert "| digits | 1 of 2 | `overflow_near` 1 |" in text

@@ -97,7 +97,7 @@ def test_train_help_lists_groups_and_choices(tmp_path: Path) -> None:
     [
         ([], 2, "usage: ganlab"),
         (["trian"], 2, "no command 'trian'; did you mean train?"),
-        (["xyz"], 2, "evaluate, prefetch"),
+        (["xyz"], 2, "there is no command 'xyz'; commands: "),
         (["train", "--objective", "hinge"], 2, "--objective"),
         (["train", "runs/a", "runs/b"], 2, "'runs/a' and 'runs/b'"),
         (["train", "--config-dir"], 2, "--config-dir"),

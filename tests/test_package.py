@@ -18,7 +18,7 @@ LAYERS = [
     ["commands"],
     ["report", "sweep"],
     ["doctor", "illustrations", "pairs"],
-    ["training"],
+    ["observers", "training"],
     ["parts", "resume", "trainer"],
     ["generators", "run", "selection"],
     ["callbacks", "compatibility", "tracking"],
