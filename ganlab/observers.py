@@ -9,6 +9,7 @@ from ganlab.callbacks import (
     Evaluate,
     Gradients,
     Health,
+    Listen,
     MetricsLog,
     Progress,
     SampleGrids,

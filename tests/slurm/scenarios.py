@@ -1,5 +1,6 @@
 """What happens to runs on a cluster: each function submits a job, does something to it, and says how it ended."""
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from tests.wandb_server import Received, Sweep, stand_in
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "slurm"
 LONGEST_FIRST = (
-    "time_limit", "killed_node", "preempted", "agent", "requeued", "whole", "cancelled", "array", "refused",
+    "time_limit", "killed_node", "preempted", "agent", "requeued", "whole", "cancelled", "sweep", "array", "refused",
     "doctor",
 )  # fmt: skip
 PATIENCE = 300.0  # seconds for a job, on a machine that does other things as well
@@ -172,3 +173,14 @@ def agent(cluster: Cluster) -> tuple[Ended, Sweep, dict[str, Received]]:
         cluster.run("scontrol", "requeue", job)
         over = ended(cluster, job, "trial")
         return over, server.sweeps["sweep0001"], server.runs
+
+
+def sweep(cluster: Cluster) -> Path:
+    """A sweep file without a server: two workers in an array share its four trials; the folder of the trials."""
+    small = ["network.latent_dim=5", "budget.images=320", "evaluation.every=320", "evaluation.n_fake=100"]
+    words = ["ganlab", "sweep", "smoke", *small, "wandb.mode=disabled", "--slurm", "2", "--json"]
+    submitted = json.loads(cluster.run(*words, SBATCH_GPUS_PER_NODE="0"))
+    for task in (1, 2):
+        over = ended(cluster, f"{submitted['job']}_{task}", f"sweep-{task}")
+        assert over.state == "COMPLETED", over.state
+    return cluster.work / submitted["sweep"]

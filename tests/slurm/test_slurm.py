@@ -90,6 +90,15 @@ def test_a_requeued_task_of_a_sweep_goes_on_with_its_trial(outcome: Outcome) -> 
     assert_same_run(outcome("whole").run, trial.run)
 
 
+def test_an_array_of_workers_shares_one_sweep(outcome: Outcome) -> None:
+    runs = {path.name: RunFolder(path) for path in outcome("sweep").glob("0*")}
+    assert {name.partition("-")[2] for name in runs} == {
+        f"{objective}-{seed}" for objective in ("non_saturating", "hinge") for seed in (0, 1)
+    }
+    assert [len(run.starts) for run in runs.values()] == [1] * 4  # no trial twice
+    assert {run.read_summary()["state"] for run in runs.values()} == {"finished"}
+
+
 def test_runs_are_measured_in_an_array(outcome: Outcome, cluster: Cluster) -> None:
     runs = [outcome(name).run for name in ("whole", "requeued")]
     words = [*scenarios.ONE_NODE, "--array=3-4", f"--output={cluster.work}/measured-%a.out"]
