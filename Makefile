@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train test test-slow stress lint bench bench-evaluation bench-health bench-objectives bench-pacgan bench-report bench-tracking docker docker-check clean
+.PHONY: train test test-slow stress lint bench bench-evaluation bench-health bench-objectives bench-pacgan bench-report bench-scaling bench-tracking docker docker-check clean
 
 train: $(STAMP)
 	$(BIN)/ganlab train
@@ -17,7 +17,8 @@ test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
 stress: $(STAMP)
-	$(BIN)/python -m tests.stress_resume --kills 100
+	$(BIN)/python -m tests.stress_resume --kills 100 --ranks 1
+	$(BIN)/python -m tests.stress_resume --kills 100 --ranks 2
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -39,6 +40,9 @@ bench-health: $(STAMP)
 
 bench-report: $(STAMP)
 	$(BIN)/python -m benchmarks.report
+
+bench-scaling: $(STAMP)
+	$(BIN)/python -m benchmarks.scaling --save
 
 bench-tracking: $(STAMP)
 	$(BIN)/python -m benchmarks.tracking
