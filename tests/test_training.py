@@ -64,7 +64,7 @@ def test_a_run_folder_explains_itself(tiny: Compose) -> None:
     run = ganlab.train(tiny("evaluation=digits", "evaluation.n_fake=40", "evaluation.every=32"))
     names = {path.name for path in run.path.iterdir()}
     assert names == {
-        "checkpoints", "config.yaml", "curve.png", "environment.json", "metrics.jsonl", "samples", "samples.gif",
+        "best.ckpt", "checkpoints", "config.yaml", "curve.png", "environment.json", "metrics.jsonl", "samples", "samples.gif",
         "summary.json",
     }  # fmt: skip
     assert run.config.data.batch_size == 8
