@@ -99,9 +99,8 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(
             "a run is measured against its own data; evaluation.reference=FILE.npz takes statistics"
         )
-    metrics = arguments.metrics
-    if arguments.pairs and metrics is not None:
-        metrics = [*metrics, "memorisation"]
+    more = ["memorisation"] if arguments.pairs else []
+    metrics = arguments.metrics and [*arguments.metrics, *more]
     result = trained.evaluate(
         arguments.settings, metrics=metrics, averaged=not arguments.raw, **_drawn(arguments)
     )
@@ -222,7 +221,7 @@ def table(result: "Result") -> str:
             "  memorisation above 0.5: most samples lie closer to a training image than fresh images do"
         )
     protocol = result.protocol
-    words = [str(protocol[name]) for name in ("extractor",) if name in protocol]
+    words = [str(protocol["extractor"])] if "extractor" in protocol else []
     words += [f"{protocol['n_fake']:,} samples", f"reference {protocol['reference']}"]
     if isinstance(seeds := protocol.get("seed"), list):
         words.append(f"{len(seeds)} sampling seeds")
@@ -241,9 +240,9 @@ def examples(arguments: argparse.Namespace) -> str:
             "  ganlab evaluate DIR|ZIP|FILE.npz --reference DIR|ZIP|FILE.npz extractor=efficientnet-lite0",
             "  ganlab evaluate generator._target_=my.Generator data=cifar10",
             "",
-            "A run is measured as it measures itself, unless evaluation=CHOICE or evaluation.KEY=VALUE say else.",
-            "Images of unlike sizes are refused, unless data.resolution=R makes them squares of R pixels; grey",
-            "against colour too, unless data.channels=1 or 3 converts them.",
+            "A run is measured as it measures itself, unless evaluation=CHOICE or evaluation.KEY=VALUE say else. Images",
+            "of unlike sizes are refused, unless data.resolution=R makes them squares; so is grey against colour,",
+            "unless data.channels=1 or 3 converts them.",
         ]
     )
 
