@@ -223,8 +223,7 @@ def table(result: "Result") -> str:
     protocol = result.protocol
     words = [str(protocol["extractor"])] if "extractor" in protocol else []
     words += [f"{protocol['n_fake']:,} samples", f"reference {protocol['reference']}"]
-    if isinstance(seeds := protocol.get("seed"), list):
-        words.append(f"{len(seeds)} sampling seeds")
+    words += [f"{len(seeds)} sampling seeds"] if isinstance(seeds := protocol.get("seed"), list) else []
     if "weights_averaged" in protocol:
         words.append("averaged weights" if protocol["weights_averaged"] else "raw weights")
         words.append(f"{protocol['images']:,} images seen")
@@ -235,8 +234,7 @@ def examples(arguments: argparse.Namespace) -> str:
     return "\n".join(
         [
             "  ganlab evaluate runs/NAME --metrics fid,is,kid,prc --n 10000 --seeds 3 evaluation=inception",
-            "  ganlab evaluate runs/NAME/checkpoints/0000240000.ckpt --json",
-            "  ganlab evaluate runs/ONE --compare runs/OTHER --compare saved.json",
+            "  ganlab evaluate runs/NAME/best.ckpt --compare runs/OTHER --compare saved.json",
             "  ganlab evaluate DIR|ZIP|FILE.npz --reference DIR|ZIP|FILE.npz extractor=efficientnet-lite0",
             "  ganlab evaluate generator._target_=my.Generator data=cifar10",
             "",
