@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.commands import Command, UsageError, count
+from ganlab.commands import Command, UsageError, count, positive
 from ganlab.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     add("--pairs", type=Path, metavar="PNG", help="picture of the samples closest to training images")
     add("--raw", action="store_true", help="the weights of the last step, not their average")
-    add("--truncation", type=float, metavar="T", help="keep |z| below T: less variety")
+    add("--truncation", type=positive, metavar="T", help="keep |z| below T: less variety")
     add(
         "--batch-norm",
         default="running",
