@@ -336,3 +336,28 @@ def test_mixtures_have_a_protocol_too(tmp_path: Path, capsys: pytest.CaptureFixt
     found = json_of(capsys, run.path, "--metrics", "modes,w1,jsd", "--seeds", "2")
     assert list(found["metrics"]) == ["modes", "w1", "jsd"]
     assert 0 < found["metrics"]["jsd"] <= np.log(2) + 1e-9
+
+
+# --- extractors ------------------------------------------------------------------------------------------
+
+
+def test_extractors_are_a_group_that_a_user_adds_to(run: ganlab.Run, tmp_path: Path) -> None:
+    chosen = {name: config.compose([f"extractor={name}"]) for name in config.choices()["extractor"]}
+    assert {
+        "inception-v3-compat",
+        "dinov2-vit-s-14",
+        "clip-vit-b-32",
+        "vgg16",
+        "efficientnet-lite0",
+    } <= chosen.keys()
+    for name, cfg in chosen.items():
+        config.validate(cfg)
+        assert cfg.evaluation.extractor == name
+    assert config.compose(["extractor=null"]).evaluation.extractor == "digits"
+
+    (tmp_path / "extractor").mkdir()
+    mine = "# @package evaluation\n# Mine\nextractor: {_target_: tests.test_evaluation_ranks.extractor}\n"
+    (tmp_path / "extractor" / "mine.yaml").write_text(mine)
+    result = run.evaluate(["extractor=mine"], config_dir=[tmp_path], metrics=["fid", "coverage"])
+    assert list(result.metrics) == ["fid_colours", "coverage_colours"]
+    assert result.protocol["channels"] == "grey replicated to RGB"

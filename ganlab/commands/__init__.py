@@ -5,6 +5,7 @@ The files import at their top only what starts at once; torch, Hydra and the res
 
 import argparse
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,17 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got '{text}'")
     return int(text)
+
+
+def positive(text: str) -> float:
+    """What an option that is a size takes: a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got '{text}'")
+    return value
 
 
 def available() -> dict[str, Command]:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.commands import Command, UsageError, count
+from ganlab.commands import Command, UsageError, count, positive
 from ganlab.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     add("--pairs", type=Path, metavar="PNG", help="picture of the samples closest to training images")
     add("--raw", action="store_true", help="the weights of the last step, not their average")
-    add("--truncation", type=float, metavar="T", help="keep |z| below T: less variety")
+    add("--truncation", type=positive, metavar="T", help="keep |z| below T: less variety")
     add(
         "--batch-norm",
         default="running",
@@ -99,9 +99,8 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(
             "a run is measured against its own data; evaluation.reference=FILE.npz takes statistics"
         )
-    metrics = arguments.metrics
-    if arguments.pairs and metrics is not None:
-        metrics = [*metrics, "memorisation"]
+    more = ["memorisation"] if arguments.pairs else []
+    metrics = arguments.metrics and [*arguments.metrics, *more]
     result = trained.evaluate(
         arguments.settings, metrics=metrics, averaged=not arguments.raw, **_drawn(arguments)
     )
@@ -222,10 +221,9 @@ def table(result: "Result") -> str:
             "  memorisation above 0.5: most samples lie closer to a training image than fresh images do"
         )
     protocol = result.protocol
-    words = [str(protocol[name]) for name in ("extractor",) if name in protocol]
+    words = [str(protocol["extractor"])] if "extractor" in protocol else []
     words += [f"{protocol['n_fake']:,} samples", f"reference {protocol['reference']}"]
-    if isinstance(seeds := protocol.get("seed"), list):
-        words.append(f"{len(seeds)} sampling seeds")
+    words += [f"{len(seeds)} sampling seeds"] if isinstance(seeds := protocol.get("seed"), list) else []
     if "weights_averaged" in protocol:
         words.append("averaged weights" if protocol["weights_averaged"] else "raw weights")
         words.append(f"{protocol['images']:,} images seen")
@@ -236,14 +234,13 @@ def examples(arguments: argparse.Namespace) -> str:
     return "\n".join(
         [
             "  ganlab evaluate runs/NAME --metrics fid,is,kid,prc --n 10000 --seeds 3 evaluation=inception",
-            "  ganlab evaluate runs/NAME/checkpoints/0000240000.ckpt --json",
-            "  ganlab evaluate runs/ONE --compare runs/OTHER --compare saved.json",
+            "  ganlab evaluate runs/NAME/best.ckpt --compare runs/OTHER --compare saved.json",
             "  ganlab evaluate DIR|ZIP|FILE.npz --reference DIR|ZIP|FILE.npz extractor=efficientnet-lite0",
             "  ganlab evaluate generator._target_=my.Generator data=cifar10",
             "",
-            "A run is measured as it measures itself, unless evaluation=CHOICE or evaluation.KEY=VALUE say else.",
-            "Images of unlike sizes are refused, unless data.resolution=R makes them squares of R pixels; grey",
-            "against colour too, unless data.channels=1 or 3 converts them.",
+            "A run is measured as it measures itself, unless evaluation=CHOICE or evaluation.KEY=VALUE say else. Images",
+            "of unlike sizes are refused, unless data.resolution=R makes them squares; so is grey against colour,",
+            "unless data.channels=1 or 3 converts them.",
         ]
     )
 

@@ -1,11 +1,10 @@
 """``ganlab sample``: pictures from a trained run."""
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
-from ganlab.commands import Command, UsageError, count
+from ganlab.commands import Command, UsageError, count, positive
 from ganlab.errors import GanlabError
 
 
@@ -17,17 +16,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="the same seed draws the same samples (default: 0)"
     )
-    parser.add_argument("--truncation", type=_positive, metavar="T", help="keep |z| below T: less variety")
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got '{text}'")
-    return value
+    parser.add_argument("--truncation", type=positive, metavar="T", help="keep |z| below T: less variety")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
