@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("launch")  # they look for the same free port
 Launch = Callable[..., subprocess.CompletedProcess]
 LAUNCH = Path(__file__).parents[2] / "slurm" / "launch.sh"
 TASK = ["bash", "-c", 'trap "" USR1; exec "$@"', "task"]
