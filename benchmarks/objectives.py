@@ -129,9 +129,11 @@ def _reason(line: dict[str, Any]) -> str:
 def _protocol(results: dict[str, Any]) -> str:
     protocol = results["protocol"]
     rates = " and ".join(f"{lr:g}" for lr in protocol["learning_rates"])
+    seeds = protocol["seeds"]
+    over = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "a single seed"
     return (
-        f"{protocol['n_fake']} fakes of the averaged G against the training half; mean ± standard deviation"
-        f" over {protocol['seeds']} seeds of the better of the learning rates {rates} (chosen on the same"
+        f"{protocol['n_fake']} fakes of the averaged G against the training half; {over}"
+        f", the better of the learning rates {rates} (chosen on the same"
         f" runs); batches of {BATCH}, G of width 16, D of width 16, autoencoders 8; everything else as the"
         " recipe has it. Energy-based GANs see the images of their first phase besides."
     )
