@@ -113,26 +113,29 @@ def train(words: Sequence[str]) -> str:
     return ganlab.train(config.compose(list(words))).summary["state"]
 
 
-def kill_once(size: int, words: Sequence[str], *, alone: float, chance: random.Random) -> bool:
-    """Train, killing one rank after a random time; False if the run is finished before that.
+def kill_once(size: int, words: Sequence[str], run: Path, *, lines: int, chance: random.Random) -> bool:
+    """Train, killing one rank at a random moment; False if the run is finished before that.
 
     Args:
-        alone: seconds that the run takes where nobody kills it.
+        run: its folder.
+        lines: of metrics.jsonl where nobody kills it; the moment comes after a random one of the first 4/5.
     """
+    before, metrics = chance.randrange(lines * 4 // 5), run / "metrics.jsonl"
     with Group(size, train, words) as group:
-        if group.wait(chance.uniform(0.1, 1.0) * alone):
+        while not metrics.is_file() or metrics.read_bytes().count(b"\n") < before:
+            if group.wait(0.005):
+                return False
+        if group.wait(chance.uniform(0, 0.5)):
             return False
         codes = group.kill(chance.randrange(size))
         assert all(codes), f"a rank of a killed run ended with exit code 0: {codes}"
     return True
 
 
-def leave_alone(size: int, words: Sequence[str]) -> float:
-    """Train to the end; how many seconds that takes."""
-    started = time.monotonic()
+def leave_alone(size: int, words: Sequence[str]) -> None:
+    """Train to the end."""
     with Group(size, train, words) as group:
         assert set(group.results()) == {"finished"}
-    return time.monotonic() - started
 
 
 def left_by_writes(run: Path) -> int:

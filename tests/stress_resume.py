@@ -38,16 +38,17 @@ def main() -> None:
     kills = rounds = in_a_write = 0
     with tempfile.TemporaryDirectory() as root:
         words = (*SETTINGS, f"run.root={root}")
-        leave_alone(ranks, (*words, "run.name=first"))  # a server of processes has started after it
-        alone = leave_alone(ranks, (*words, "run.name=whole"))
+        leave_alone(ranks, (*words, "run.name=whole"))
+        lines = Path(root, "whole", "metrics.jsonl").read_bytes().count(b"\n")
         while kills < arguments.kills:
             rounds += 1
             name = f"round{rounds}"
+            folder = Path(root, name)
             for _ in range(4):
-                kills += kill_once(ranks, (*words, f"run.name={name}"), alone=alone, chance=chance)
-                in_a_write += left_by_writes(Path(root, name))
+                kills += kill_once(ranks, (*words, f"run.name={name}"), folder, lines=lines, chance=chance)
+                in_a_write += left_by_writes(folder)
             leave_alone(ranks, (*words, f"run.name={name}"))
-            assert_same_run(Path(root, "whole"), Path(root, name))
+            assert_same_run(Path(root, "whole"), folder)
             print(f"{kills} kills, {rounds} runs, all the same", file=sys.stderr, flush=True)
     result = {
         "ranks": ranks,

@@ -150,7 +150,7 @@ def named_metric(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> s
     """
     known = [SETTING, LOSS, *sorted({key for run in runs for key in run.config})]
     if by not in known:
-        near = get_close_matches(by, known, n=3)
+        near = get_close_matches(by, known, n=3, cutoff=0.7)
         hint = (
             f"did you mean {' or '.join(near)}?" if near else "group by setting, loss or a key of config.yaml"
         )
