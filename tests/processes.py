@@ -116,13 +116,19 @@ def train(words: Sequence[str]) -> str:
 def kill_once(size: int, words: Sequence[str], run: Path, *, lines: int, chance: random.Random) -> bool:
     """Train, killing one rank at a random moment; False if the run is finished before that.
 
+    The moment comes after the ranks have met: who dies before that is for the launcher to notice, which a
+    `Group` is not.
+
     Args:
         run: its folder.
         lines: of metrics.jsonl where nobody kills it; the moment comes after a random one of the first 4/5.
     """
-    before, metrics = chance.randrange(lines * 4 // 5), run / "metrics.jsonl"
+    from ganlab.runs import RunFolder
+
+    folder, line = RunFolder(run), chance.randrange(lines * 4 // 5)
+    starts = len(folder.starts)
     with Group(size, train, words) as group:
-        while not metrics.is_file() or metrics.read_bytes().count(b"\n") < before:
+        while len(folder.starts) == starts or sum(1 for _ in folder.read_metrics()) < line:
             if group.wait(0.005):
                 return False
         if group.wait(chance.uniform(0, 0.5)):
