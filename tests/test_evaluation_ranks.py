@@ -77,14 +77,14 @@ def ring() -> dict[str, float]:
     return evaluation(lambda n: points[n.start : n.stop : n.step], metrics=evaluation.names).metrics
 
 
-def broken(rank: int) -> str:
+def broken(rank: int, cache: Path) -> str:
     def sample(numbers: range) -> Tensor:
         if rank == 1:
             raise EvaluationError("no samples today")
         return pictures(len(numbers), 0)
 
     try:
-        ImageEvaluation(data=Pictures(), cache=Path("nowhere"), extractor=extractor(), n_fake=9)(sample)
+        ImageEvaluation(data=Pictures(), cache=cache, extractor=extractor(), n_fake=9)(sample)
     except GanlabError as error:
         return str(error)
     return "nothing"
@@ -98,7 +98,7 @@ def work(folder: Path) -> dict[str, Any]:
     two = few(lambda n: pictures(2, 5)[n.start : n.stop : n.step], metrics=few.choose(["fid"])).metrics
     told = {
         "asked": asked, "metrics": result.metrics, "protocol": result.protocol, "again": again.metrics, "two": two,
-        "ring": ring(), "broken": broken(torch.distributed.get_rank()),
+        "ring": ring(), "broken": broken(torch.distributed.get_rank(), folder / "cache"),
     }  # fmt: skip
     torch.distributed.destroy_process_group()
     return told
