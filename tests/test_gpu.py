@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig
 
 import ganlab
+from ganlab import config
 from ganlab.distributed import PlayersStrategy
 from ganlab.parts import build
 from ganlab.trainer import connect, lightning_options
@@ -39,7 +40,18 @@ def test_a_crashed_run_goes_on_bit_for_bit(tiny: Compose, precision: str) -> Non
     assert_same_run(whole.path, resumed.path)
 
 
-def test_nothing_in_a_step_waits_for_the_device(tiny: Compose) -> None:
+GAMES = {
+    **{name: (f"objective={name}",) for name in config.choices()["objective"]},
+    "r3gan": ("experiment=r3gan", "data.resolution=8"),
+    "sngan": ("objective=hinge", "network.spectral_norm=true", "game.g_batch_factor=2"),
+    "packed": ("game.packing=2", "penalty=[r1,r2]", "game.order=simultaneous"),
+    "accumulated": ("game.accumulate=2", "optimizer.clip_norm=1", "game.order=g_first"),
+}
+
+
+@pytest.mark.parametrize("precision", ["32-true", "16-mixed"])
+@pytest.mark.parametrize("game", GAMES)
+def test_nothing_in_a_step_waits_for_the_device(tiny: Compose, game: str, precision: str) -> None:
     """PyTorch raises where an operation of the two updates synchronises."""
 
     class Strict(L.Callback):
@@ -49,11 +61,13 @@ def test_nothing_in_a_step_waits_for_the_device(tiny: Compose) -> None:
         def on_train_batch_end(self, *_: Any) -> None:
             torch.cuda.set_sync_debug_mode("default")
 
-    for precision in ("32-true", "16-mixed"):
-        cfg = tiny("trainer=gpu", f"trainer.precision={precision}", "budget.images=160")
-        parts = build(cfg)
-        L.Trainer(**lightning_options(cfg), logger=False, callbacks=[Strict()]).fit(parts.gan, parts.data)
-        assert parts.gan.clock.images == 160
+    cfg = tiny("trainer=gpu", f"trainer.precision={precision}", *GAMES[game])
+    if "pretrain_images" in cfg.objective:
+        cfg.objective.pretrain_images = 16
+    cfg.budget.images = 10 * cfg.data.batch_size * cfg.game.n_critic * cfg.game.accumulate * cfg.game.packing
+    parts = build(cfg)
+    L.Trainer(**lightning_options(cfg), logger=False, callbacks=[Strict()]).fit(parts.gan, parts.data)
+    assert parts.gan.clock.images == cfg.budget.images
 
 
 def test_nccl_with_one_rank_is_what_one_process_does(tiny: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
