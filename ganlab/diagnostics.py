@@ -37,21 +37,27 @@ def diversity(real: Tensor, fake: Tensor) -> Tensor:
     Args:
         real, fake: samples or features, (N, ...) and (M, ...).
     """
-    return _mean_distance(fake) / _mean_distance(real).clamp(min=1e-12)
+    return _mean(_distances(_rows(fake))) / _mean(_distances(_rows(real))).clamp(min=1e-12)
 
 
-def shift(real: Tensor, fake: Tensor) -> Tensor:
-    """Distance of the mean fake from the mean real sample over the mean distance between two real samples, >= 0."""
-    means = _rows(real).mean(0), _rows(fake).mean(0)
-    return (means[0] - means[1]).norm() / _mean_distance(real).clamp(min=1e-12)
+def likeness(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """How the fakes of a batch lie beside each other and beside the data, from one look at all distances.
 
+    ``samples`` is their `diversity`; ``shift`` the distance of the mean fake from the mean real sample over the
+    mean distance between two real samples, >= 0; ``duplicates`` the share of fakes with a twin, in [0, 1]: another
+    fake nearer than a tenth of the median distance of a real sample to its nearest other.
 
-def duplicates(real: Tensor, fake: Tensor) -> Tensor:
-    """Share of fakes that have a twin, in [0, 1].
-
-    A twin is another fake nearer than a tenth of the median distance of a real sample to its nearest other.
+    Args:
+        real, fake: samples, (N, ...) and (M, ...).
     """
-    return (_nearest(fake) < 0.1 * _nearest(real).median()).double().mean()
+    real, fake = _rows(real), _rows(fake)
+    among_real, among_fake = _distances(real), _distances(fake)
+    scale = _mean(among_real).clamp(min=1e-12)
+    return {
+        "samples": _mean(among_fake) / scale,
+        "shift": (real.mean(0) - fake.mean(0)).norm() / scale,
+        "duplicates": (_nearest(among_fake) < 0.1 * _nearest(among_real).median()).double().mean(),
+    }
 
 
 def slopes(critic: CriticFunction, match: Match, draws: Draws) -> dict[str, Tensor]:
@@ -93,15 +99,20 @@ def relative_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor
     return norm(torch._foreach_sub(list(after), list(before))) / norm(before).clamp(min=1e-12)
 
 
-def _mean_distance(x: Tensor) -> Tensor:
-    x = _rows(x)
-    return torch.cdist(x, x).sum() / max(1, len(x) * (len(x) - 1))
+def _distances(x: Tensor) -> Tensor:
+    """Between all pairs of rows: (N, D) -> (N, N), with zeros on the diagonal."""
+    return torch.cdist(x, x)
 
 
-def _nearest(x: Tensor) -> Tensor:
-    """Distance of every sample to its nearest other one."""
-    x = _rows(x)
-    return (torch.cdist(x, x) + torch.eye(len(x), dtype=x.dtype, device=x.device) * 1e30).amin(1)
+def _mean(distances: Tensor) -> Tensor:
+    """Over the pairs of different rows."""
+    n = len(distances)
+    return distances.sum() / max(1, n * (n - 1))
+
+
+def _nearest(distances: Tensor) -> Tensor:
+    """Of every row to the nearest other one."""
+    return distances.clone().fill_diagonal_(torch.inf).amin(1)
 
 
 def _rows(x: Tensor) -> Tensor:

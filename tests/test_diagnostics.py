@@ -44,20 +44,21 @@ def test_diversity_compares_mean_distances() -> None:
     real = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]])
     fake = torch.tensor([[1.0, 1.0], [1.0, 2.0]])
     assert diagnostics.diversity(real, fake).item() == pytest.approx(1 / (10 / 3))
+    assert diagnostics.likeness(real, fake)["samples"].item() == pytest.approx(1 / (10 / 3))
     assert diagnostics.diversity(real, torch.ones(5, 2)).item() == 0
     assert diagnostics.diversity(torch.ones(4, 2), torch.ones(5, 2)).isfinite()
 
 
 def test_shift_is_the_distance_of_the_means() -> None:
     real, fake = torch.tensor([[0.0, 0.0], [0.0, 4.0]]), torch.tensor([[3.0, 0.0], [3.0, 12.0], [3.0, 6.0]])
-    assert diagnostics.shift(real, fake).item() == pytest.approx(5 / 4)
+    assert diagnostics.likeness(real, fake)["shift"].item() == pytest.approx(5 / 4)
 
 
 def test_duplicates_have_a_twin() -> None:
     real = torch.arange(10.0)[:, None]  # nearest others 1 apart
     fake = torch.tensor([0.0, 0.05, 3.0, 3.5, 9.0])[:, None]
-    assert diagnostics.duplicates(real, fake).item() == pytest.approx(2 / 5)
-    assert diagnostics.duplicates(real, real).item() == 0
+    assert diagnostics.likeness(real, fake)["duplicates"].item() == pytest.approx(2 / 5)
+    assert diagnostics.likeness(real, real)["duplicates"].item() == 0
 
 
 class Quadratic(nn.Module):

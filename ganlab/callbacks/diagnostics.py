@@ -76,9 +76,8 @@ class Diagnostics(OnClock):
         values["game/accuracy"] = diagnostics.accuracy(
             match.real.value, match.fake.value, gan.objective.critic
         )
-        values["diversity/samples"] = diagnostics.diversity(match.x_real, match.x_fake)
-        values["diversity/shift"] = diagnostics.shift(match.x_real, match.x_fake)
-        values["diversity/duplicates"] = diagnostics.duplicates(match.x_real, match.x_fake)
+        likeness = diagnostics.likeness(match.x_real, match.x_fake)
+        values |= {f"diversity/{name}": value for name, value in likeness.items()}
         if match.real.features is not None:
             values["diversity/features"] = diagnostics.diversity(match.real.features, match.fake.features)
         values |= self._ask_discriminator(gan, match)
