@@ -78,7 +78,7 @@ def main() -> None:
     budget = cfg.budget.images = arguments.images
     parts = build(cfg)
     every = cfg.log.every if cfg.diagnostics.every is None else cfg.diagnostics.every
-    watching = Timed(every=every, budget=budget, slopes=cfg.diagnostics.slopes, seed=cfg.seed)
+    watching = Timed(every=every, budget=budget, slopes=cfg.diagnostics.slopes)
     with tempfile.TemporaryDirectory() as folder:
         run = RunFolder(folder)
         run.create(config.to_yaml(cfg))

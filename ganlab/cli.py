@@ -155,7 +155,7 @@ def main(words: Sequence[str] | None = None) -> int:
         elif isinstance(error, ConfigError) and launch.rank():
             pass  # rank 0 has read the same words and says so
         elif isinstance(error, GanlabError):
-            _complain(str(error))
+            _complain("\n".join([str(error), *getattr(error, "__notes__", [])]))
         else:
             text = " ".join(str(error).split())
             _complain(f"{type(error).__name__}: {text[:500]}\n--debug shows the traceback")

@@ -1,12 +1,13 @@
 """What can be read off a game while it is played: scalars from one match, a network, or two sets of weights."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ganlab.objectives import Match
+from ganlab.objectives import Match, Objective, Scores
 from ganlab.objectives.base import Critic, at_least_float32
 from ganlab.penalties import CriticFunction, full_precision, input_gradients
 from ganlab.randomness import Draws
@@ -25,10 +26,28 @@ def accuracy(real: Tensor, fake: Tensor, critic: Critic = "scalar") -> Tensor:
     Args:
         real, fake: D's values, (N,) and (M,); an autoencoder's energies are low for real samples.
     """
-    higher = at_least_float32(real)[:, None] - at_least_float32(fake)
+    return accuracy_of_each(real, fake[None], critic)[0]
+
+
+def accuracy_of_each(real: Tensor, fakes: Tensor, critic: Critic = "scalar") -> Tensor:
+    """`accuracy` against K batches of fakes at once: (N,) and (K, M) -> (K,)."""
+    higher = at_least_float32(real)[:, None, None] - at_least_float32(fakes)
     if critic == "autoencoder":
         higher = -higher
-    return (higher.sign().mean() + 1) / 2
+    return (higher.sign().mean((0, 2)) + 1) / 2
+
+
+def signal(objective: Objective, match: Match) -> Tensor:
+    """Mean over fakes of |d g_loss_i / d D(G(z_i))|, >= 0: what the loss itself lets through to G.
+
+    It is D(G(z)) for minimax, so it vanishes where D is sure of the fakes, 1 - D(G(z)) for the non-saturating loss,
+    and 1 for the losses that are linear in D's value.  No network is passed backwards.
+    """
+    with torch.enable_grad():
+        value = at_least_float32(match.fake.value).detach().requires_grad_()
+        loss = objective.g_loss(replace(match, fake=Scores(value, match.fake.features)))
+        (gradient,) = torch.autograd.grad(loss, value)
+    return gradient.abs().sum()
 
 
 def diversity(real: Tensor, fake: Tensor) -> Tensor:
@@ -43,9 +62,12 @@ def diversity(real: Tensor, fake: Tensor) -> Tensor:
 def likeness(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     """How the fakes of a batch lie beside each other and beside the data, from one look at all distances.
 
-    ``samples`` is their `diversity`; ``shift`` the distance of the mean fake from the mean real sample over the
-    mean distance between two real samples, >= 0; ``duplicates`` the share of fakes with a twin, in [0, 1]: another
-    fake nearer than a tenth of the median distance of a real sample to its nearest other.
+    ``samples``: their `diversity`.  ``kinds``: the effective number of different fakes over that of real samples, each
+    the inverse of the mean of exp(-(d / h)^2) over pairs at distance d, h half the median distance of real samples
+    (the Vendi score of order 2 without its diagonal); unlike a mean distance it falls when modes are lost that lie
+    between others.  ``shift``: distance of the mean fake from the mean real sample over the mean distance between
+    two real samples, >= 0.  ``duplicates``: share of fakes with a twin, in [0, 1]: another fake nearer than a tenth
+    of the median distance of a real sample to its nearest other.
 
     Args:
         real, fake: samples, (N, ...) and (M, ...).
@@ -53,8 +75,10 @@ def likeness(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     real, fake = _rows(real), _rows(fake)
     among_real, among_fake = _distances(real), _distances(fake)
     scale = _mean(among_real).clamp(min=1e-12)
+    width = among_real.median().clamp(min=1e-12) / 2
     return {
         "samples": _mean(among_fake) / scale,
+        "kinds": _overlap(among_real, width) / _overlap(among_fake, width).clamp(min=1e-12),
         "shift": (real.mean(0) - fake.mean(0)).norm() / scale,
         "duplicates": (_nearest(among_fake) < 0.1 * _nearest(among_real).median()).double().mean(),
     }
@@ -108,6 +132,11 @@ def _mean(distances: Tensor) -> Tensor:
     """Over the pairs of different rows."""
     n = len(distances)
     return distances.sum() / max(1, n * (n - 1))
+
+
+def _overlap(distances: Tensor, width: Tensor) -> Tensor:
+    """Mean Gaussian similarity of different rows, in [0, 1]."""
+    return _mean((-(distances / width).square()).exp().fill_diagonal_(0))
 
 
 def _nearest(distances: Tensor) -> Tensor:

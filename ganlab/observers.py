@@ -39,12 +39,10 @@ def observers(
         log, _thresholds(cfg), stop=cfg.health.on_collapse == "stop", every=cfg.log.every, budget=budget
     )
     sampled = cfg.log.every if cfg.diagnostics.every is None else cfg.diagnostics.every
-    watching: list[L.Callback] = [
-        Diagnostics(every=sampled, budget=budget, slopes=cfg.diagnostics.slopes, seed=cfg.seed)
-    ]
+    watching = [Diagnostics(every=sampled, budget=budget, slopes=cfg.diagnostics.slopes)] if sampled else []
     return [
         Listen(interruption),
-        *(watching if sampled else []),
+        *watching,
         log,
         *gradients,
         *_against_the_truth(cfg, parts, log),

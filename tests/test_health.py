@@ -18,9 +18,10 @@ from tests.test_training import assert_same_run
 
 Compose = Callable[..., DictConfig]
 HEALTHY = {
-    "loss/d": 1.3, "loss/g": 0.7, "game/accuracy": 0.6, "game/accuracy_past": 0.8, "gradient/g": 0.5,
-    "gradient/d": 0.6, "update/g": 0.01, "update/d": 0.01, "diversity/samples": 0.95, "diversity/shift": 0.1,
-    "diversity/duplicates": 0.01, "slope/steepest": 1.2,
+    "loss/d": 1.3, "loss/g": 0.7, "game/accuracy": 0.6, "game/accuracy_past": 0.8, "game/forgotten": 0.0,
+    "gradient/g": 0.5, "gradient/d": 0.6, "gradient/signal": 0.5, "update/g": 0.01, "update/d": 0.01,
+    "diversity/samples": 0.95, "diversity/kinds": 0.9, "diversity/shift": 0.1, "diversity/duplicates": 0.01,
+    "slope/steepest": 1.2,
 }  # fmt: skip
 
 
@@ -41,7 +42,7 @@ ILLNESSES = {
     "mode_collapse": {"diversity/samples": 0.3},
     "divergence": {"update/d": 0.08},
     "critic_not_lipschitz": {"slope/steepest": 3.5},
-    "discriminator_forgot": {"game/accuracy_past": 0.2},
+    "discriminator_forgot": {"game/forgotten": 0.2},
     "discriminator_blind": {"game/accuracy": 0.5, "diversity/shift": 0.6},
     "overflow_near": {"gradient/d": 2e6},
 }
@@ -64,7 +65,9 @@ def test_each_rule_names_its_illness_and_no_other(rule: str) -> None:
         {"gradient/g": 0.001},  # a converged G
         {"diversity/samples": 0.6},
         {"slope/steepest": 2.9},
-        {"game/accuracy": 0.3},
+        {"game/accuracy": 0.2},  # samples that nothing tells from the data
+        {"game/accuracy_past": 0.0},  # D never knew better
+        {"gradient/signal": 0.01},  # D is not sure of anything else
         {"update/d": 0.06, "update/g": 0.06},
         {"loss/d": -900.0},
     ],
@@ -89,6 +92,18 @@ def test_samples_that_never_were_diverse_have_collapsed_and_growing_ones_have_no
     assert judge(growing).findings == []
     twins = judge(ill({"diversity/duplicates": 0.7}))
     assert [found.rule for found in twins.findings] == ["mode_collapse"]
+
+
+def test_modes_that_are_lost_between_others_are_a_collapse() -> None:
+    (found,) = judge(ill({"diversity/samples": 1.1, "diversity/kinds": 0.25})).findings
+    assert found.rule == "mode_collapse"
+
+
+def test_a_discriminator_that_won_from_the_first_line_on_is_found_and_one_spike_misleads_nobody() -> None:
+    won = {"game/accuracy": 1.0, "gradient/g": 1e-8, "gradient/signal": 1e-6}
+    assert [found.rule for found in judge([won] * 30).findings] == ["discriminator_won"]
+    sure = {"game/accuracy": 0.99, "gradient/g": 0.4}
+    assert judge([{"gradient/g": 1000.0}, *[sure] * 30]).findings == []
 
 
 def test_oscillation_is_several_swings_of_decided_lines() -> None:
@@ -139,6 +154,9 @@ def run_of(words: tuple[str, ...], iterations: int, root: Path, *, name: str = "
     return ganlab.train(cfg)
 
 
+ON_THE_LINE = (
+    "network.generator.hidden=[32]", "network.discriminator.hidden=[4]", "network.latent_dim=2",
+)  # fmt: skip
 DIGITS = ("data.resolution=8", "evaluation=none", "wandb.mode=disabled", "trainer=cpu", "samples.n=4", *SMALL)
 SICK: dict[str, tuple[tuple[str, ...], int]] = {
     "divergence": ((*DIGITS, *rates(0.05)), 120),
@@ -148,21 +166,10 @@ SICK: dict[str, tuple[tuple[str, ...], int]] = {
         120,
     ),
     "discriminator_forgot": (
-        (
-            "experiment=gaussian1d",
-            "objective=wgan",
-            "game.n_critic=1",
-            "constraint.clip.bound=1",
-            *MIXTURE,
-            "network.generator.hidden=[32]",
-            "network.discriminator.hidden=[4]",
-            "network.latent_dim=2",
-            "data.std=0.1",
-            "optimizer.generator.lr=0.005",
-            "optimizer.discriminator.lr=0.0005",
-        ),
+        ("experiment=gaussian1d", "penalty=[]", "data.std=0.1", *MIXTURE, *ON_THE_LINE, *rates(0.002)),
         800,
     ),
+    "discriminator_blind": ((*DIGITS, "network.discriminator.width=1"), 120),
     "mode_collapse": (("experiment=grid", "penalty=[]", *MIXTURE, "optimizer.discriminator.lr=0.0001"), 600),
     "oscillation": (
         (

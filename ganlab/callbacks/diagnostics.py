@@ -12,7 +12,8 @@ from ganlab.networks.layers import Frozen, couples_batch
 from ganlab.randomness import Draws
 
 PLAYERS = ("g", "d")  # in the order of the optimizers
-_PAST_EACH, _PAST_MOMENTS = 4, 16  # fakes kept at a moment, and of how many moments
+_PAST_EACH, _PAST_MOMENTS = 16, 16  # fakes kept at a moment, and of how many moments
+_KNEW, _FORGOT = 0.7, 0.3  # D's accuracy against the fakes of a moment, at its best and now
 
 
 class Diagnostics(OnClock):
@@ -22,22 +23,22 @@ class Diagnostics(OnClock):
     cost one, on a few samples.  Nothing waits for the device.  Every rank reads its own batch, at the same moments.
 
     Args:
-        slopes: take D's gradient at real samples, at fakes and between them.
-        seed: of the latents whose fakes D is asked about again later.
+        slopes: take D's gradient at real samples, at fakes and between them; null: where the objective rests on a
+            bound on D's slope.
     """
 
-    def __init__(self, *, every: int, budget: int, slopes: bool, seed: int) -> None:
+    def __init__(self, *, every: int, budget: int, slopes: bool | None) -> None:
         super().__init__(every=every, budget=budget)
-        self.slopes, self.seed = slopes, seed
+        self.slopes = slopes
         self.past: list[Tensor] = []  # fakes of earlier moments, oldest first
+        self.known: list[Tensor] = []  # D's best accuracy against each of them
         self._sampling = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         gan = pl_module
-        n = _PAST_EACH * gan.game.packing
-        latents = gan.latent.numbered(0, n, seed=self.seed, purpose="diagnostics")
-        self._latents = latents.to(gan.device, next(gan.generator.parameters()).dtype)
         self.past = [fakes.to(gan.device) for fakes in self.past]
+        self.known = [accuracy.to(gan.device) for accuracy in self.known]
+        self._steep = gan.objective.bounded_slope if self.slopes is None else self.slopes
         self._weights = {"g": list(gan.generator.parameters()), "d": list(gan.discriminator.parameters())}
         self._averages = list(gan.generator_ema.parameters())
         self._frozen, self._random = Frozen(gan.discriminator), torch.Generator(gan.device)
@@ -76,6 +77,7 @@ class Diagnostics(OnClock):
         values["game/accuracy"] = diagnostics.accuracy(
             match.real.value, match.fake.value, gan.objective.critic
         )
+        values["gradient/signal"] = diagnostics.signal(gan.objective, match)
         likeness = diagnostics.likeness(match.x_real, match.x_fake)
         values |= {f"diversity/{name}": value for name, value in likeness.items()}
         if match.real.features is not None:
@@ -89,28 +91,31 @@ class Diagnostics(OnClock):
         if not self._separate:  # a batch of other samples would move its BatchNorm statistics
             return values
         with self._frozen:
-            if self.slopes:
+            if self._steep:
                 slopes = diagnostics.slopes(gan.discriminator, match, self._draws(gan))
                 values |= {f"slope/{name}": value for name, value in slopes.items()}
             if (largest := diagnostics.largest_singular_value(gan.discriminator)) is not None:
                 values["spectral/largest"] = largest
             if self.past:
-                then = gan.discriminator(torch.cat(self.past)).value
-                values["game/accuracy_past"] = diagnostics.accuracy(
-                    match.real.value, then, gan.objective.critic
-                )
-        gan.generator.eval()
-        fakes = gan.game.pack(gan.generator(self._latents))
-        gan.generator.train()
-        self.past = [*self.past, fakes][-_PAST_MOMENTS:]
+                values |= self._ask_about_the_past(gan, match.real.value)
+        self.past = [*self.past, match.x_fake[:_PAST_EACH].clone()][-_PAST_MOMENTS:]
+        self.known = [*self.known, torch.zeros((), device=gan.device)][-_PAST_MOMENTS:]
         return values
+
+    def _ask_about_the_past(self, gan: Any, real: Tensor) -> dict[str, Tensor]:
+        then = gan.discriminator(torch.cat(self.past)).value.view(len(self.past), -1)
+        now = diagnostics.accuracy_of_each(real, then, gan.objective.critic)
+        known = torch.maximum(torch.stack(self.known), now)
+        self.known = list(known)
+        forgotten = (known >= _KNEW) & (now <= _FORGOT)
+        return {"game/accuracy_past": now.mean(), "game/forgotten": forgotten.double().mean()}
 
     def _draws(self, gan: Any) -> Draws:
         words = gan.seed, gan.clock.iteration, "diagnostics"
         return Draws(*words, generator=self._random, rank=self._rank, world_size=self._world_size)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"past": self.past}
+        return {"past": self.past, "known": self.known}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.past = list(state_dict["past"])
+        self.past, self.known = list(state_dict["past"]), list(state_dict["known"])

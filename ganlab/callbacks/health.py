@@ -9,7 +9,7 @@ import lightning as L
 from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.errors import GanlabError, TrainingError
-from ganlab.health import RULES, Doctor, Line, Thresholds
+from ganlab.health import RULES, Doctor, Line, Thresholds, in_words
 
 
 class Health(OnClock):
@@ -35,10 +35,9 @@ class Health(OnClock):
         self._note(trainer)
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
-        before = self.doctor.active
         if self.doctor.see({"images": gan.clock.images, **self.metrics.means}):
             self._note(trainer)
-        if self.stop and "mode_collapse" in self.doctor.active and "mode_collapse" not in before:
+        if self.stop and "mode_collapse" in self.doctor.active:
             rule = RULES["mode_collapse"]
             raise TrainingError(
                 f"{rule.sentence} at {gan.clock.images:,} images, and health.on_collapse=stop; try {rule.remedy}"
@@ -49,13 +48,17 @@ class Health(OnClock):
 
     def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
         if hasattr(self, "doctor"):
+            if isinstance(exception, TrainingError) and self.doctor.findings:
+                exception.add_note("\n".join(in_words(self._findings())))
             with suppress(GanlabError):  # a full disk is perhaps what went wrong
                 self._note(trainer)
 
     def _note(self, trainer: L.Trainer) -> None:
         if trainer.is_global_zero:
-            findings = [finding.to_dict() for finding in self.doctor.findings]
-            self.metrics.folder.write_summary(health=findings)
+            self.metrics.folder.write_summary(health=self._findings())
+
+    def _findings(self) -> list[dict[str, Any]]:
+        return [finding.to_dict() for finding in self.doctor.findings]
 
 
 def _of_training(lines: Iterable[Line]) -> Iterable[Line]:

@@ -47,8 +47,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
     """How the run went, where its results are, and what to type next."""
     path, images = folder.path, f"{summary['images']:,} images"
+    health = [f"  {line}" for line in in_words(summary.get("health", []))]
     if summary["state"] != "finished":
-        return f"{summary['state']} after {images}; to go on: ganlab train {path}"
+        return "\n".join([f"{summary['state']} after {images}; to go on: ganlab train {path}", *health])
     lines = [f"finished after {images}"]
     if final := summary.get("final"):
         lines.append("  " + "  ".join(f"{name} {value:.4g}" for name, value in final.items()))
@@ -59,9 +60,7 @@ def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
             lines.append(
                 "  quality gate " + ("passed" if verdict.passed else "missed: " + "; ".join(verdict.reasons))
             )
-    lines += how_measured(folder, summary)
-    if "health" in summary:
-        lines += [f"  {line}" for line in in_words(summary["health"])]
+    lines += [*how_measured(folder, summary), *health]
     pictures = [*folder.sample_grids()[-1:], path / "samples.gif", path / "curve.png"]
     lines += [f"  {picture}" for picture in pictures if picture.is_file()]
     lines += ["next:", f"  ganlab sample {path} -n 64 --out grid.png"]

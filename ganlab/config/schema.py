@@ -80,10 +80,13 @@ class LogConfig:
 
 @dataclass
 class DiagnosticsConfig:
-    """Images between two samples of the diagnostics (null: at every line of the log, 0: none); D's slopes too?"""
+    """Images between two samples of the diagnostics (null: at every line of the log, 0: none).
+
+    `slopes`, which cost a backward pass through D: null takes them where the objective rests on a bound on them.
+    """
 
     every: int | None = key(None, least=0)
-    slopes: bool = True
+    slopes: bool | None = None
 
 
 @dataclass
@@ -94,17 +97,19 @@ class HealthConfig:
     lines: int = key(_HEALTH.lines, least=1)
     warmup: float = key(_HEALTH.warmup, least=0, most=1)
     won_accuracy: float = key(_HEALTH.won_accuracy, least=0.5, most=1)
+    won_signal: float = key(_HEALTH.won_signal, least=0)
     won_gradient: float = key(_HEALTH.won_gradient, least=0)
     collapse_diversity: float = key(_HEALTH.collapse_diversity, least=0)
     collapse_fall: float = key(_HEALTH.collapse_fall, least=0, most=1)
     collapse_growth: float = key(_HEALTH.collapse_growth, least=0)
+    collapse_kinds: float = key(_HEALTH.collapse_kinds, least=0)
     collapse_duplicates: float = key(_HEALTH.collapse_duplicates, above=0)
     oscillation_accuracy: float = key(_HEALTH.oscillation_accuracy, above=0, below=0.5)
     oscillation_swings: int = key(_HEALTH.oscillation_swings, least=1)
     divergence_update: float = key(_HEALTH.divergence_update, above=0)
     divergence_loss: float = key(_HEALTH.divergence_loss, above=0)
     lipschitz_slope: float = key(_HEALTH.lipschitz_slope, above=0)
-    forgot_accuracy: float = key(_HEALTH.forgot_accuracy, least=0, most=1)
+    forgot_share: float = key(_HEALTH.forgot_share, above=0, most=1)
     blind_accuracy: float = key(_HEALTH.blind_accuracy, least=0, most=1)
     blind_difference: float = key(_HEALTH.blind_difference, above=0)
     overflow: float = key(_HEALTH.overflow, above=0)

@@ -23,21 +23,24 @@ class Rule:
 
 
 def _won(lines: History) -> bool:
-    limits, largest = lines.limits, lines.best("gradient/g")
-    return lines.all_recent("game/accuracy", lambda share: share >= limits.won_accuracy) and lines.all_recent(
-        "gradient/g", lambda size: size <= limits.won_gradient * largest
+    limits = lines.limits
+    if not lines.all_recent("game/accuracy", lambda share: share >= limits.won_accuracy):
+        return False
+    return lines.all_recent("gradient/signal", lambda size: size <= limits.won_signal) or lines.all_recent(
+        "gradient/g", lambda size: size <= limits.won_gradient * lines.usual("gradient/g")
     )
 
 
 def _collapsed(lines: History) -> bool:
     limits, name = lines.limits, "diversity/samples"
+    few = lines.all_recent("diversity/kinds", lambda share: share < limits.collapse_kinds)
     twins = lines.all_recent("diversity/duplicates", lambda share: share >= limits.collapse_duplicates)
     if not lines.all_recent(name, lambda share: share < limits.collapse_diversity):
-        return twins
-    fallen = lines.all_recent(name, lambda share: share < limits.collapse_fall * lines.best(name))
-    before = lines.recent(name, ago=3)
+        return few or twins
+    usual, before = lines.usual(name), lines.recent(name, ago=3)
+    fallen = usual > limits.collapse_diversity and max(lines.recent(name)) < limits.collapse_fall * usual
     stuck = bool(before) and sum(lines.recent(name)) < (1 + limits.collapse_growth) * sum(before)
-    return twins or (fallen and lines.best(name) > limits.collapse_diversity) or stuck
+    return few or twins or fallen or stuck
 
 
 def _oscillates(lines: History) -> bool:
@@ -59,9 +62,7 @@ def _too_steep(lines: History) -> bool:
 
 
 def _forgot(lines: History) -> bool:
-    old, limits = "game/accuracy_past", lines.limits
-    knew = lines.best(old) > 1 - limits.forgot_accuracy
-    return knew and lines.all_recent(old, lambda share: share < limits.forgot_accuracy)
+    return lines.all_recent("game/forgotten", lambda share: share >= lines.limits.forgot_share)
 
 
 def _blind(lines: History) -> bool:
@@ -104,13 +105,13 @@ RULES: dict[str, Rule] = {
         _too_steep,
     ),
     "discriminator_forgot": Rule(
-        "D takes the fakes of a while ago for real: it has forgotten what it learned",
+        "D takes fakes for real that it told from the data a while ago: it has forgotten what it learned",
         "penalty=[r1], a lower optimizer.discriminator.lr, betas of [0.0, 0.99]",
         _forgot,
     ),
     "discriminator_blind": Rule(
-        "D cannot tell the samples from the data although their means or spreads differ plainly",
-        "a larger network.discriminator, more D steps (game.n_critic), a weaker penalty",
+        "D does no better than guessing, or worse, although the samples' means or spreads differ plainly from the data's",
+        "a larger network.discriminator, more D steps (game.n_critic), a lower optimizer.generator.lr, a weaker penalty",
         _blind,
     ),
     "overflow_near": Rule(
