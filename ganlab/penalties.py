@@ -71,7 +71,7 @@ class R1(Penalty):
 
     def __init__(self, *, gamma: float, interval: int = 1) -> None:
         super().__init__(interval=interval)
-        if gamma <= 0:
+        if not gamma > 0:
             raise ValueError(f"gamma must be positive, got {gamma}")
         self.gamma = gamma
 
@@ -104,9 +104,9 @@ class NormPenalty(Penalty):
         self, *, weight: float = 10.0, target: float = 1.0, one_sided: bool = False, interval: int = 1
     ) -> None:
         super().__init__(interval=interval)
-        if weight <= 0:
+        if not weight > 0:
             raise ValueError(f"weight must be positive, got {weight}")
-        if target < 0:
+        if not target >= 0:
             raise ValueError(f"target must be at least 0, got {target}")
         self.weight, self.target, self.one_sided = weight, target, one_sided
 
@@ -157,7 +157,7 @@ class Dragan(NormPenalty):
         interval: int = 1,
     ) -> None:  # fmt: skip
         super().__init__(weight=weight, target=target, one_sided=one_sided, interval=interval)
-        if c <= 0:
+        if not c > 0:
             raise ValueError(f"c must be positive, got {c}")
         self.c = c
 
@@ -180,7 +180,7 @@ class DraganUniform(NormPenalty):
         interval: int = 1,
     ) -> None:  # fmt: skip
         super().__init__(weight=weight, target=target, one_sided=one_sided, interval=interval)
-        if scale <= 0:
+        if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
         self.scale = scale
 
@@ -210,7 +210,7 @@ class Drift(Penalty):
 
     def __init__(self, *, weight: float = 0.001, interval: int = 1) -> None:
         super().__init__(interval=interval)
-        if weight <= 0:
+        if not weight > 0:
             raise ValueError(f"weight must be positive, got {weight}")
         self.weight = weight
 

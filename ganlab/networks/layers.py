@@ -62,7 +62,7 @@ def initialise(module: nn.Module, std: float | None) -> None:
     """Draw every weight from N(0, std^2) with zero biases, as DCGAN does; None keeps torch's defaults."""
     if std is None:
         return
-    if std <= 0:
+    if not std > 0:
         raise ValueError(f"init_std must be positive, got {std}")
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

@@ -96,6 +96,9 @@ class Objective(nn.Module, ABC):
     pretrain_images: int = 0
     lr_interval: int = 0
 
+    def __init__(self) -> None:  # nn.Module's would swallow misspelt arguments
+        super().__init__()
+
     @abstractmethod
     def d_loss(self, match: Match) -> Tensor:
         """The scalar that D minimises."""

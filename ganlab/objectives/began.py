@@ -39,7 +39,7 @@ class BEGAN(Objective):
         super().__init__()
         if not 0 < gamma <= 1:
             raise ValueError(f"gamma must be in (0, 1], got {gamma}")
-        if lambda_k <= 0:
+        if not lambda_k > 0:
             raise ValueError(f"lambda_k must be positive, got {lambda_k}")
         if patience < 0:
             raise ValueError(f"patience must be at least 0, got {patience}")

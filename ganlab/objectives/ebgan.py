@@ -35,9 +35,9 @@ class EBGAN(Objective):
 
     def __init__(self, *, margin: float, pulling_away: float = 0.0, pretrain_images: int = 0) -> None:
         super().__init__()
-        if margin <= 0:
+        if not margin > 0:
             raise ValueError(f"margin must be positive, got {margin}")
-        if pulling_away < 0:
+        if not pulling_away >= 0:
             raise ValueError(f"pulling_away must be at least 0, got {pulling_away}")
         if pretrain_images < 0:
             raise ValueError(f"pretrain_images must be at least 0, got {pretrain_images}")

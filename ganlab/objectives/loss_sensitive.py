@@ -36,13 +36,13 @@ class LossSensitive(Objective):
         scale: float = 1.0, features: Callable[[Tensor], Tensor] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        if weight <= 0:
+        if not weight > 0:
             raise ValueError(f"weight must be positive, got {weight}")
-        if slope is not None and slope > 1:
+        if slope is not None and not slope <= 1:
             raise ValueError(f"slope must be at most 1, got {slope}")
         if norm not in ("l1", "l2"):
             raise ValueError(f"norm must be l1 or l2, got {norm}")
-        if scale <= 0:
+        if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
         self.weight, self.slope, self.norm, self.scale, self.features = weight, slope, norm, scale, features
 
