@@ -85,3 +85,13 @@ def test_only_batch_normalisation_couples_a_batch() -> None:
         ("none", False),
     ):
         assert couples_batch(DCGANDiscriminator(shape=(1, 16, 16), width=16, norm=name)) == expected
+
+
+def test_a_layer_may_say_that_it_couples_the_batch() -> None:
+    class BatchStd(torch.nn.Module):
+        couples_batch = True
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x / x.std(0)
+
+    assert couples_batch(torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Sequential(BatchStd())))
