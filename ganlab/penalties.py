@@ -22,7 +22,10 @@ class Penalty(ABC):
 
     Args:
         interval: apply it at every interval-th step of its player, multiplied by the interval
-            ("lazy regularisation", StyleGAN2, Karras et al. 2020, section 3.1).
+            ("lazy regularisation", StyleGAN2, Karras et al. 2020, section 3.1).  StyleGAN2 gives a lazy
+            penalty an optimizer step of its own and corrects Adam's learning rate and betas for it, by
+            c = interval / (interval + 1).  Here it joins the one backward pass of a step that is made
+            anyway, so Adam makes no further steps and nothing is corrected.
 
     Attributes:
         player: whose loss it joins.
@@ -169,7 +172,8 @@ class Dragan(NormPenalty):
 class DraganUniform(NormPenalty):
     """DRAGAN as its authors' code has it: x_hat = x + alpha scale std(x) u, u ~ U[0, 1] for every pixel.
 
-    alpha ~ U[0, 1] for every sample; std(x) is one number, over all pixels of the batch of all ranks.
+    alpha ~ U[0, 1] for every sample; std(x) is one number, over all pixels of the batch of all ranks, or of the
+    micro-batch where gradients are accumulated.
 
     Args:
         scale: > 0; the code's 0.5.
