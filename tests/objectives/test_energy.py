@@ -68,9 +68,7 @@ def test_pulling_away_keeps_its_digits_and_its_range_in_half_precision(half):
     cosines = (unit @ unit.T).square()
     expected = (cosines.sum() - 300) / (300 * 299)
     with torch.autocast("cpu", dtype=half):
-        loss = EBGAN(margin=1.0, pulling_away=1.0).g_loss(
-            match_of(torch.zeros(300), torch.zeros(300), codes)
-        )
+        loss = EBGAN(margin=1.0, pulling_away=1.0).g_loss(match_of(torch.zeros(300), torch.zeros(300), codes))
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
