@@ -111,6 +111,29 @@ def test_spectral_norm_iterates_in_d_steps_only(tiny: Compose) -> None:
     assert not all(torch.equal(b, buffers[name]) for name, b in gan.discriminator.named_buffers())
 
 
+def test_singular_values_stay_about_one_while_d_learns(tiny: Compose) -> None:
+    """One power iteration a step keeps up with weights that Adam moves, and that have moved far at the end."""
+    largest: list[float] = []
+
+    class Record(L.Callback):
+        def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *arguments: object) -> None:
+            with gan._frozen_discriminator:  # or reading a weight would be another iteration
+                weights = [layer.weight for layer in layers_of(gan)]
+            largest.extend(torch.linalg.matrix_norm(w.flatten(1), ord=2).item() for w in weights)
+
+    def layers_of(gan: GAN) -> list[nn.Conv2d | nn.Linear]:
+        return [m for m in gan.discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+
+    cfg = tiny("objective=hinge", "network=dcgan", "budget.images=1600", "network.discriminator.width=4")
+    torch.manual_seed(cfg.seed)
+    start = [layer.parametrizations.weight.original.detach().clone() for layer in layers_of(build(cfg).gan)]
+    end = [layer.parametrizations.weight.original.detach() for layer in layers_of(play(cfg, Record()))]
+    assert len(largest) == 200 * len(start)
+    assert min(largest) > 0.95
+    assert max(largest) < 1.05
+    assert min((b - a).norm() / a.norm() for a, b in zip(start, end, strict=True)) > 0.1
+
+
 SHIFT_INVARIANT = ("wgan_gp", "hinge")  # at first: adding a constant to D changes nothing
 
 
