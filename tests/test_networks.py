@@ -77,7 +77,7 @@ def test_dcgan_initialisation() -> None:
         (lambda **on: MLPDiscriminator(shape=(3, 16, 16), hidden=[12, 7], **on), 3),
         (lambda **on: MLPDiscriminator(shape=(3, 16, 16), hidden=[9], maxout=4, **on), 2),
         (lambda **on: MLPAutoencoder(shape=(3, 16, 16), hidden=[12], code_dim=5, **on), 4),
-        (lambda **on: ConvAutoencoder(shape=(3, 16, 16), width=4, **on), 16),
+        (lambda **on: ConvAutoencoder(shape=(3, 16, 16), width=4, **on), 17),
     ],
     ids=["dcgan", "mlp", "maxout", "mlp_autoencoder", "conv_autoencoder"],
 )
