@@ -76,22 +76,19 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "objectives")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "objectives.md")
     arguments = parser.parse_args(words)
-    cells = []
+    rows = []
     for name in arguments.only or config.choices()["objective"]:
         run = train(name, steps=arguments.steps, runs=arguments.runs)
         save(draw(run, name), arguments.out / f"{name}.png")
         rules = sorted({finding["rule"] for finding in run.summary["health"]})
-        modes = f"{run.summary['final']['modes']:.0f} of 8 modes"
-        picture = os.path.relpath(arguments.out / f"{name}.png", arguments.page.parent)
-        cells.append(f"![{name}]({picture}) `{name}`: {modes}; {', '.join(rules) or 'healthy'}")
+        modes = f"{run.summary['final']['modes']:.0f} of 8"
+        rows.append([f"`{name}`", modes, ", ".join(f"`{rule}`" for rule in rules) or "healthy"])
         if arguments.page.is_file():
-            fill(arguments.page, "benchmarks/objective_pictures", _gallery(cells, arguments.steps))
+            text = f"{arguments.steps:,} G steps each, seed 0.\n\n" + table(
+                ["objective", "modes", "game"], rows
+            )
+            fill(arguments.page, "benchmarks/objective_pictures", text)
         print(name, run.summary["final"], *rules, flush=True)
-
-
-def _gallery(cells: Sequence[str], steps: int) -> str:
-    rows = [[*cells[i : i + 4], *[""] * 3][:4] for i in range(0, len(cells), 4)]
-    return f"{steps:,} G steps each, seed 0.\n\n" + table([""] * 4, rows)
 
 
 if __name__ == "__main__":

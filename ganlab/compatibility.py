@@ -31,7 +31,8 @@ def _check_critic(gan: GAN, cfg: DictConfig) -> None:
             if penalty.per_sample:
                 raise ConfigError(
                     f"penalty={key} takes the gradient of each sample on its own, and"
-                    f" network.discriminator={critic} mixes them by batch normalisation; set network.discriminator.norm"
+                    f" network.discriminator={critic} mixes them, as batch normalisation does; choose another"
+                    " network.discriminator.norm"
                 )
     if gan.constraints and any(power_iterations(discriminator)):
         raise ConfigError(
@@ -47,7 +48,12 @@ def _check_game(gan: GAN, cfg: DictConfig) -> None:
             f"objective={name} compares a real sample with a fake one, and game.packing={game.packing}"
             " makes packs of them; set it to 1"
         )
-    if objective.paired and game.g_batch_factor > 1:
+    if game.g_real == "fresh" and not objective.paired:
+        raise ConfigError(
+            f"objective={name} has no use for real samples in the G step, and game.g_real=fresh would draw some;"
+            " set it to reuse"
+        )
+    if objective.one_to_one and game.g_batch_factor > 1:
         raise ConfigError(
             f"objective={name} pairs real and fake samples in the G step, and game.g_batch_factor="
             f"{game.g_batch_factor} makes more fakes than there are real ones; set it to 1"

@@ -12,7 +12,7 @@ class WeightClipping:
     """
 
     def __init__(self, *, bound: float = 0.01) -> None:
-        if bound <= 0:
+        if not bound > 0:
             raise ValueError(f"bound must be positive, got {bound}")
         self.bound = bound
 

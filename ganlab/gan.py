@@ -31,8 +31,8 @@ GENERATOR, DISCRIMINATOR = 0, 1  # positions in `configure_optimizers`
 class GAN(L.LightningModule):
     """Alternates D and G updates with manual optimization; one `training_step` is one iteration of the game.
 
-    BatchNorm statistics of G move in both steps (G is in training mode whenever it makes fakes); power
-    iterations of spectral norm in D move in D steps only.
+    BatchNorm statistics of G move in both steps (G is in training mode whenever it makes fakes), and so do D's
+    (it is whenever it judges); power iterations of spectral norm in D move in D steps only.
 
     Args:
         generator: latents (N, dim) -> samples (N, ...), images in [-1, 1].

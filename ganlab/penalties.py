@@ -22,7 +22,10 @@ class Penalty(ABC):
 
     Args:
         interval: apply it at every interval-th step of its player, multiplied by the interval
-            ("lazy regularisation", StyleGAN2, Karras et al. 2020, section 3.1).
+            ("lazy regularisation", StyleGAN2, Karras et al. 2020, section 3.1).  StyleGAN2 gives a lazy
+            penalty an optimizer step of its own and corrects Adam's learning rate and betas for it, by
+            c = interval / (interval + 1).  Here it joins the one backward pass of a step that is made
+            anyway, so Adam makes no further steps and nothing is corrected.
 
     Attributes:
         player: whose loss it joins.
@@ -71,7 +74,7 @@ class R1(Penalty):
 
     def __init__(self, *, gamma: float, interval: int = 1) -> None:
         super().__init__(interval=interval)
-        if gamma <= 0:
+        if not gamma > 0:
             raise ValueError(f"gamma must be positive, got {gamma}")
         self.gamma = gamma
 
@@ -104,9 +107,9 @@ class NormPenalty(Penalty):
         self, *, weight: float = 10.0, target: float = 1.0, one_sided: bool = False, interval: int = 1
     ) -> None:
         super().__init__(interval=interval)
-        if weight <= 0:
+        if not weight > 0:
             raise ValueError(f"weight must be positive, got {weight}")
-        if target < 0:
+        if not target >= 0:
             raise ValueError(f"target must be at least 0, got {target}")
         self.weight, self.target, self.one_sided = weight, target, one_sided
 
@@ -157,7 +160,7 @@ class Dragan(NormPenalty):
         interval: int = 1,
     ) -> None:  # fmt: skip
         super().__init__(weight=weight, target=target, one_sided=one_sided, interval=interval)
-        if c <= 0:
+        if not c > 0:
             raise ValueError(f"c must be positive, got {c}")
         self.c = c
 
@@ -169,7 +172,8 @@ class Dragan(NormPenalty):
 class DraganUniform(NormPenalty):
     """DRAGAN as its authors' code has it: x_hat = x + alpha scale std(x) u, u ~ U[0, 1] for every pixel.
 
-    alpha ~ U[0, 1] for every sample; std(x) is one number, over all pixels of the batch of all ranks.
+    alpha ~ U[0, 1] for every sample; std(x) is one number, over all pixels of the batch of all ranks, or of the
+    micro-batch where gradients are accumulated.
 
     Args:
         scale: > 0; the code's 0.5.
@@ -180,7 +184,7 @@ class DraganUniform(NormPenalty):
         interval: int = 1,
     ) -> None:  # fmt: skip
         super().__init__(weight=weight, target=target, one_sided=one_sided, interval=interval)
-        if scale <= 0:
+        if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
         self.scale = scale
 
@@ -210,7 +214,7 @@ class Drift(Penalty):
 
     def __init__(self, *, weight: float = 0.001, interval: int = 1) -> None:
         super().__init__(interval=interval)
-        if weight <= 0:
+        if not weight > 0:
             raise ValueError(f"weight must be positive, got {weight}")
         self.weight = weight
 

@@ -31,7 +31,9 @@ REFUSED = [
     (["objective=gls_gan", "game.packing=3"], ["objective=ganlab.objectives.LossSensitive", "game.packing=3"]),
     (["objective=gls_gan", "objective.slope=2"], ["objective.slope must be at most 1, got 2"]),
     (["objective=rpgan", "game.g_batch_factor=2"], ["objective=ganlab.objectives.RelativisticPaired", "game.g_batch_factor=2"]),
-    (["objective=ragan", "game.g_batch_factor=2"], ["objective=ganlab.objectives.RelativisticAverage", "game.g_batch_factor=2"]),
+    (["game.g_real=fresh"], ["objective=ganlab.objectives.NonSaturating", "game.g_real=fresh", "set it to reuse"]),
+    (["experiment=r3gan", "objective=ebgan"], ["objective=ganlab.objectives.EBGAN", "game.g_real=fresh"]),
+    (["objective=least_squares", "objective.c=0"], ["objective.c must differ from a", "got 0"]),
     (["objective=ragan", "game.accumulate=2"], ["objective=ganlab.objectives.RelativisticAverage", "game.accumulate=2"]),
     (["objective=ebgan_pt", "game.accumulate=2"], ["objective=ganlab.objectives.EBGAN", "game.accumulate=2"]),
     (["objective=wgan", "game.order=simultaneous"], ["game.order=simultaneous", "game.n_critic=5"]),
@@ -60,6 +62,11 @@ def test_refused_in_one_sentence(tiny: Compose, words: list[str], parts: list[st
         ["objective=began", "game.order=d_first", "game.n_critic=2", "game.packing=2"],
         ["objective=wgan", "network.discriminator.norm=batch"],  # the paper's own critic
         ["objective=loss_sensitive", "game.g_batch_factor=2"],
+        [
+            "objective=ragan",
+            "game.g_batch_factor=2",
+            "game.g_real=fresh",
+        ],  # means of unequal numbers of samples
         ["objective=dragan", "penalty=[dragan_normal,r1]"],
         ["objective=ebgan", "network.discriminator.norm=batch"],
     ],

@@ -246,6 +246,9 @@ def test_every_penalty_agrees_with_its_constructor() -> None:
         ("network.generator.widht=64", ["network.generator.widht", "did you mean width"]),
         ("network.generator.width=wide", ["network.generator.width must be a whole number, got 'wide'"]),
         ("penalty.r1.gama=3", ["penalty.r1.gama", "did you mean gamma"]),
+        ("penalty.r1.gamma=1e999", ["penalty.r1.gamma must be a finite number, got inf"]),
+        ("penalty.r1.gamma=" + "9" * 400, ["penalty.r1.gamma must be a finite number, got 999"]),
+        ("optimizer.generator.lr=-1e999", ["optimizer.generator.lr must be a finite number"]),
         ("objective._target_=ganlab.objectives.Hings", ["has no 'Hings'", "did you mean Hinge"]),
         ("objective._target_=no_such_module.Hinge", ["there is no module no_such_module"]),
         ("objective._target_=Hinge", ["must be the dotted name of a class"]),
@@ -256,6 +259,21 @@ def test_every_penalty_agrees_with_its_constructor() -> None:
 def test_refused_in_one_sentence(word: str, parts: list[str]) -> None:
     sentence = refusal(word, NO_EVALUATION)
     assert [part for part in parts if part not in sentence] == [], sentence
+
+
+@pytest.mark.parametrize("objective", config.choices()["objective"])
+def test_no_objective_swallows_an_argument_that_it_does_not_take(objective: str) -> None:
+    sentence = refusal(f"objective={objective}", "objective.no_such=1", NO_EVALUATION)
+    assert "takes no 'no_such'; it takes " in sentence
+
+
+@pytest.mark.parametrize(
+    ("objective", "argument"),
+    [("ebgan", "margin"), ("gls_gan", "slope"), ("began", "lambda_k"), ("least_squares", "c")],
+)
+def test_no_objective_takes_an_infinite_number(objective: str, argument: str) -> None:
+    sentence = refusal(f"objective={objective}", f"objective.{argument}=-1e999", NO_EVALUATION)
+    assert sentence.startswith(f"objective.{argument} must be a finite number")
 
 
 def test_arguments_that_the_yaml_does_not_list() -> None:

@@ -1,8 +1,17 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
-from ganlab.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from ganlab.networks import (
+    ConvAutoencoder,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPAutoencoder,
+    MLPDiscriminator,
+    MLPGenerator,
+)
 from ganlab.networks.layers import Maxout, activation, couples_batch, norm, power_iterations
 
 
@@ -61,19 +70,30 @@ def test_dcgan_initialisation() -> None:
     assert abs(weights.std().item() - 0.05) < 0.001
 
 
-def test_spectral_norm_brings_every_layer_to_singular_value_one() -> None:
+@pytest.mark.parametrize(
+    ("make", "layers"),
+    [
+        (lambda **on: DCGANDiscriminator(shape=(3, 16, 16), width=8, **on), 3),
+        (lambda **on: MLPDiscriminator(shape=(3, 16, 16), hidden=[12, 7], **on), 3),
+        (lambda **on: MLPDiscriminator(shape=(3, 16, 16), hidden=[9], maxout=4, **on), 2),
+        (lambda **on: MLPAutoencoder(shape=(3, 16, 16), hidden=[12], code_dim=5, **on), 4),
+        (lambda **on: ConvAutoencoder(shape=(3, 16, 16), width=4, **on), 17),
+    ],
+    ids=["dcgan", "mlp", "maxout", "mlp_autoencoder", "conv_autoencoder"],
+)
+def test_spectral_norm_brings_every_layer_to_singular_value_one(make: Any, layers: int) -> None:
     torch.manual_seed(0)
-    network = DCGANDiscriminator(shape=(3, 16, 16), width=8, spectral_norm=True)
+    network = make(spectral_norm=True)
     x = torch.randn(4, 3, 16, 16)
     for _ in range(300):
         network(x)
-    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    assert len(layers) == 3
-    for layer in layers:
+    found = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(found) == layers
+    for layer in found:
         largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1).double(), ord=2)
         assert largest == pytest.approx(1.0, abs=1e-3)
-    assert len(list(power_iterations(network))) == 3
-    assert not list(power_iterations(DCGANDiscriminator(shape=(3, 16, 16), width=8)))
+    assert len(list(power_iterations(network))) == layers
+    assert not list(power_iterations(make()))
 
 
 def test_only_batch_normalisation_couples_a_batch() -> None:
@@ -85,3 +105,13 @@ def test_only_batch_normalisation_couples_a_batch() -> None:
         ("none", False),
     ):
         assert couples_batch(DCGANDiscriminator(shape=(1, 16, 16), width=16, norm=name)) == expected
+
+
+def test_a_layer_may_say_that_it_couples_the_batch() -> None:
+    class BatchStd(torch.nn.Module):
+        couples_batch = True
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x / x.std(0)
+
+    assert couples_batch(torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Sequential(BatchStd())))

@@ -6,6 +6,7 @@ write YAML (``true``, ``null``, ``[r1,r2]``) and sentences (``it's a=b``).  What
 
 import ast
 import re
+import sys
 import types
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -156,8 +157,10 @@ _PLAIN = {bool: "true or false", int: "a whole number", float: "a number", str: 
 def _plain(value: Any, kind: type) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind is float and number:
+        if not abs(value) <= sys.float_info.max:  # 1e999 is infinite, and compares with NaN are false
+            raise MismatchError("a finite number")
         return float(value)
-    if kind is int and number and float(value).is_integer():
+    if kind is int and number and (isinstance(value, int) or value.is_integer()):
         return int(value)
     if kind is str and isinstance(value, int) and number:
         return str(value)  # a folder named 2024

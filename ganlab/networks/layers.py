@@ -62,7 +62,7 @@ def initialise(module: nn.Module, std: float | None) -> None:
     """Draw every weight from N(0, std^2) with zero biases, as DCGAN does; None keeps torch's defaults."""
     if std is None:
         return
-    if std <= 0:
+    if not std > 0:
         raise ValueError(f"init_std must be positive, got {std}")
     for layer in module.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -75,7 +75,9 @@ def normalise_spectrally(module: nn.Module) -> None:
     """Divide the weight matrix of every layer by its largest singular value (SNGAN, Miyato et al. 2018).
 
     The matrix is the weight reshaped to (outputs, everything else), as in the paper: a convolution so
-    normalised is not in general a 1-Lipschitz map.
+    normalised is not in general a 1-Lipschitz map.  The singular value is estimated by power iteration, one
+    at every forward pass in training mode: one in a D step, two with a penalty on D's slope, as many times
+    that as there are micro-batches or separate passes for real and fake samples; none in a G step.
     """
     for layer in list(module.modules()):
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
@@ -111,8 +113,12 @@ class Frozen:
 
 
 def couples_batch(module: nn.Module) -> bool:
-    """Whether a sample's output depends on the other samples of its batch."""
-    return any(isinstance(m, _BatchNorm) for m in module.modules())
+    """Whether a sample's output depends on the other samples of its batch.
+
+    So it does with BatchNorm, and with any layer that says so of itself by ``couples_batch = True``, such as
+    a minibatch standard deviation.
+    """
+    return any(isinstance(m, _BatchNorm) or getattr(m, "couples_batch", False) for m in module.modules())
 
 
 def batch_statistics(module: nn.Module) -> list[Tensor]:

@@ -78,7 +78,9 @@ class Objective(nn.Module, ABC):
 
     Attributes:
         critic: the kind of D it plays with.
-        paired: whether the G loss reads ``match.real``.
+        paired: whether the G loss reads ``match.real``; fresh real samples in the G step are refused otherwise.
+        one_to_one: whether the G loss holds real sample i against fake i; such an objective is refused with a
+            G step that has more fakes than real samples.
         compares_samples: whether a loss compares each ``x_real`` with its ``x_fake``; such an objective is
             refused with packing.
         couples_batch: whether a sample's loss depends on the other samples of its batch; such an objective
@@ -90,11 +92,15 @@ class Objective(nn.Module, ABC):
 
     critic: ClassVar[Critic] = "scalar"
     paired: ClassVar[bool] = False
+    one_to_one: ClassVar[bool] = False
     compares_samples: ClassVar[bool] = False
     bounded_slope: ClassVar[bool] = False
     couples_batch: bool = False
     pretrain_images: int = 0
     lr_interval: int = 0
+
+    def __init__(self) -> None:  # nn.Module's would swallow misspelt arguments
+        super().__init__()
 
     @abstractmethod
     def d_loss(self, match: Match) -> Tensor:

@@ -13,6 +13,7 @@ class BEGAN(Objective):
     """d_loss = L(x) - k_t L(G(z_D)),  g_loss = L(G(z_G)) (section 3.4), L the mean energy of a batch.
 
     D's value is an energy, an autoencoder's reconstruction error (the paper's is L1): low for real samples.
+    d_loss is unbounded, and at least -E L(G(z)); g_loss is in [0, inf).
     After every iteration, with the fakes of the G step and averages over all ranks,
     k_{t+1} = k_t + lambda_k (gamma L(x) - L(G(z_G))), kept in [0, 1], k_0 = 0.  The convergence measure is
     M = L(x) + |gamma L(x) - L(G(z_G))| >= 0.  The paper halves the learning rate when M stalls, without
@@ -39,7 +40,7 @@ class BEGAN(Objective):
         super().__init__()
         if not 0 < gamma <= 1:
             raise ValueError(f"gamma must be in (0, 1], got {gamma}")
-        if lambda_k <= 0:
+        if not lambda_k > 0:
             raise ValueError(f"lambda_k must be positive, got {lambda_k}")
         if patience < 0:
             raise ValueError(f"patience must be at least 0, got {patience}")

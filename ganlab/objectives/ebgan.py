@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
@@ -34,9 +35,9 @@ class EBGAN(Objective):
 
     def __init__(self, *, margin: float, pulling_away: float = 0.0, pretrain_images: int = 0) -> None:
         super().__init__()
-        if margin <= 0:
+        if not margin > 0:
             raise ValueError(f"margin must be positive, got {margin}")
-        if pulling_away < 0:
+        if not pulling_away >= 0:
             raise ValueError(f"pulling_away must be at least 0, got {pulling_away}")
         if pretrain_images < 0:
             raise ValueError(f"pretrain_images must be at least 0, got {pretrain_images}")
@@ -64,8 +65,12 @@ class EBGAN(Objective):
 
 
 def pulling_away_term(codes: Tensor) -> Tensor:
-    """Mean over i != j of cos(s_i, s_j)^2, in [0, 1]; codes (N, F) -> scalar, 0 for a single one."""
-    codes = normalize(codes)
-    cosines = codes @ codes.T
+    """Mean over i != j of cos(s_i, s_j)^2, in [0, 1]; codes (N, F) -> scalar, 0 for a single one.
+
+    With autocast off, which would multiply the codes in half precision: a sum over all pairs overflows float16.
+    """
     n = len(codes)
-    return (cosines.square().sum() - cosines.diagonal().square().sum()) / max(1, n * (n - 1))
+    with torch.autocast(codes.device.type, enabled=False):
+        codes = normalize(codes)
+        others = (codes @ codes.T).fill_diagonal_(0)
+        return others.square().sum() / max(1, n * (n - 1))

@@ -18,6 +18,10 @@ from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of
 class FGAN(Objective):
     """d_loss = -F, F = E_x g_f(v(x)) - E_z f*(g_f(v(G(z)))) <= D_f (equation 4);  g_loss is a part of F.
 
+    Each E is a mean over the batch.  With expectations in their place d_loss is at least -D_f; it has no upper
+    bound.  The exact g_loss takes the values of -f*, the alternative one those of -T, in the ranges that each
+    divergence states.
+
     Args:
         generator_loss: ``exact``: G minimises F, g_loss = -E_z f*(g_f(v)); ``alternative``: G maximises
             E_z g_f(v) instead (section 3.2), which is to it what the non-saturating loss is to minimax.
@@ -53,7 +57,7 @@ class FGAN(Objective):
 
 
 class KullbackLeibler(FGAN):
-    """KL(p || q) = E_p log(p / q) in [0, inf): f = u log u, T = v, f* = exp(T - 1)."""
+    """KL(p || q) = E_p log(p / q) in [0, inf): f = u log u, T = v, f* = exp(T - 1) > 0."""
 
     name = "kl"
 
@@ -65,7 +69,7 @@ class KullbackLeibler(FGAN):
 
 
 class ReverseKullbackLeibler(FGAN):
-    """KL(q || p) = E_q log(q / p) in [0, inf): f = -log u, T = -exp(-v) < 0, f* = -1 - log(-T)."""
+    """KL(q || p) = E_q log(q / p) in [0, inf): f = -log u, T = -exp(-v) < 0, f* = -1 - log(-T) = v - 1."""
 
     name = "reverse_kl"
 
@@ -77,7 +81,7 @@ class ReverseKullbackLeibler(FGAN):
 
 
 class PearsonChiSquared(FGAN):
-    """chi^2(p || q) = int (p - q)^2 / q in [0, inf): f = (u - 1)^2, T = v, f* = T^2 / 4 + T."""
+    """chi^2(p || q) = int (p - q)^2 / q in [0, inf): f = (u - 1)^2, T = v, f* = T^2 / 4 + T >= -1."""
 
     name = "chi2"
 
@@ -89,7 +93,7 @@ class PearsonChiSquared(FGAN):
 
 
 class SquaredHellinger(FGAN):
-    """H^2 = int (sqrt p - sqrt q)^2 in [0, 2]: f = (sqrt u - 1)^2, T = 1 - exp(-v) < 1, f* = T / (1 - T)."""
+    """H^2 = int (sqrt p - sqrt q)^2 in [0, 2]: f = (sqrt u - 1)^2, T = 1 - exp(-v) < 1, f* = T / (1 - T) > -1."""
 
     name = "hellinger2"
 
@@ -103,7 +107,8 @@ class SquaredHellinger(FGAN):
 class JensenShannon(FGAN):
     """KL(p || m) + KL(q || m), m = (p + q) / 2: the divergence is twice JSD, in [0, 2 log 2] nats.
 
-    f = u log u - (u + 1) log((u + 1) / 2), T = log 2 - log(1 + exp(-v)) < log 2, f* = -log(2 - exp(T)).
+    f = u log u - (u + 1) log((u + 1) / 2), T = log 2 - log(1 + exp(-v)) < log 2,
+    f* = -log(2 - exp(T)) > -log 2.
     d_loss is the minimax loss less 2 log 2, with v the logit.
     """
 

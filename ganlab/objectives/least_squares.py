@@ -1,5 +1,7 @@
 """Least-squares GAN (Mao et al. 2017, arXiv:1611.04076)."""
 
+import math
+
 from torch import Tensor
 
 from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of
@@ -13,15 +15,20 @@ class LeastSquares(Objective):
     Args:
         a: D's target for fakes.
         b: D's target for real samples.
-        c: the value that G wants D to give fakes.  (a, b, c) = (-1, 1, 0) is the Pearson setting: at the
+        c: the value that G wants D to give fakes, not a.  (a, b, c) = (-1, 1, 0) is the Pearson setting: at the
             optimal D, and with the paper's term E_x (D(x) - c)^2 / 2, which is constant for G, its loss is
             half the divergence chi^2(p + q || 2q).
     """
 
     def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
         super().__init__()
+        for name, value in (("a", a), ("b", b), ("c", c)):
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, got {value}")
         if a == b:
             raise ValueError(f"a and b must differ, got {a} for both")
+        if a == c:
+            raise ValueError(f"c must differ from a, D's target for fakes, got {c} for both")
         self.a, self.b, self.c = a, b, c
 
     def d_loss(self, match: Match) -> Tensor:

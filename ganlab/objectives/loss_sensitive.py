@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlab.objectives.base import Match, Objective, at_least_float32, fake_score_of, scores_of
 
@@ -25,7 +25,8 @@ class LossSensitive(Objective):
         slope: null for LS-GAN; a number, at most 1, for GLS-GAN.
         norm: Delta = scale * ||x - G(z)||_1 or ||x - G(z)||_2, over all non-batch dimensions.
         scale: > 0; the authors' code has 0.0002 with l1 on 64x64 colour images.
-        features: where Delta is measured, samples (N, ...) -> (N, F), say a fixed network; null for pixels.
+        features: where Delta is measured, samples (N, ...) -> (N, F); null for pixels.  A network is held
+            fixed, in evaluation mode.
     """
 
     compares_samples: ClassVar[bool] = True
@@ -36,15 +37,24 @@ class LossSensitive(Objective):
         scale: float = 1.0, features: Callable[[Tensor], Tensor] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        if weight <= 0:
+        if not weight > 0:
             raise ValueError(f"weight must be positive, got {weight}")
-        if slope is not None and slope > 1:
+        if slope is not None and not slope <= 1:
             raise ValueError(f"slope must be at most 1, got {slope}")
         if norm not in ("l1", "l2"):
             raise ValueError(f"norm must be l1 or l2, got {norm}")
-        if scale <= 0:
+        if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
         self.weight, self.slope, self.norm, self.scale, self.features = weight, slope, norm, scale, features
+        if isinstance(features, nn.Module):
+            features.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "LossSensitive":
+        """As of any module, but the features stay in evaluation mode: they judge, and take no part in the game."""
+        super().train(mode)
+        if isinstance(self.features, nn.Module):
+            self.features.eval()
+        return self
 
     def d_loss(self, match: Match) -> Tensor:
         real, fake = scores_of(match)

@@ -42,6 +42,7 @@ class RelativisticPaired(Objective):
     """
 
     paired: ClassVar[bool] = True
+    one_to_one: ClassVar[bool] = True
 
     def __init__(self, *, cost: Cost = "logistic") -> None:
         super().__init__()
@@ -61,7 +62,7 @@ class RelativisticAverage(Objective):
 
     d_loss = E_x c(C(x) - E_z C(G(z))) + E_z c(E_x C(x) - C(G(z))),
     g_loss = E_z c(C(G(z)) - E_x C(x)) + E_x c(E_z C(G(z)) - C(x));  both in [0, inf).
-    The averages inside are over the batch of all ranks.
+    The averages inside are over the batch of all ranks; the two sides may have unequal numbers of samples.
 
     Args:
         cost: see the module.

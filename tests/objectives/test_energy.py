@@ -46,6 +46,32 @@ def test_pulling_away_term_is_the_mean_squared_cosine_of_different_codes():
     assert loss.item() == pytest.approx(energies.mean().item() + 0.1 * expected, rel=1e-12)
 
 
+def test_pulling_away_gradient_is_the_closed_form():
+    """dPT/ds_i = 4 / (n (n-1)) sum_{j != i} cos_ij (u_j - cos_ij u_i) / |s_i|, u the codes' directions."""
+    codes = torch.tensor([[3.0, 0.0, 4.0], [0.1, -2.0, 0.3], [-1.0, 1.0, 1.0]], dtype=torch.float64)
+    expected = torch.zeros_like(codes)
+    for i in range(3):
+        for j in {0, 1, 2} - {i}:
+            u, w = codes[i] / codes[i].norm(), codes[j] / codes[j].norm()
+            expected[i] += 4 / (3 * 2) * (u @ w) * (w - (u @ w) * u) / codes[i].norm()
+    codes.requires_grad_()
+    loss = EBGAN(margin=1.0, pulling_away=0.1).g_loss(match_of(torch.zeros(3), torch.zeros(3), codes))
+    torch.testing.assert_close(torch.autograd.grad(loss, codes)[0], 0.1 * expected)
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_pulling_away_keeps_its_digits_and_its_range_in_half_precision(half):
+    """300 nearly equal codes: 90,000 squared cosines of about 1 are beyond float16's largest number."""
+    noise = torch.randn(300, 8, generator=torch.Generator().manual_seed(0))
+    codes = (1 + 0.05 * noise).to(half)
+    unit = torch.nn.functional.normalize(codes.double())
+    cosines = (unit @ unit.T).square()
+    expected = (cosines.sum() - 300) / (300 * 299)
+    with torch.autocast("cpu", dtype=half):
+        loss = EBGAN(margin=1.0, pulling_away=1.0).g_loss(match_of(torch.zeros(300), torch.zeros(300), codes))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_pulling_away_looks_at_the_fakes_of_all_ranks():
     generator = torch.Generator().manual_seed(0)
     codes = torch.randn(6, 5, dtype=torch.float64, generator=generator).requires_grad_()

@@ -14,7 +14,7 @@ from ganlab.gan import GAN
 from ganlab.parts import build
 from ganlab.trainer import lightning_options
 
-OBJECTIVES = list(config.choices()["objective"])
+OBJECTIVES = [*config.choices()["objective"], "r3gan"]
 PENALTIES = list(config.choices()["penalty"])
 ENERGY = ("began", "ebgan", "ebgan_pt")
 NETWORKS = {
@@ -22,7 +22,11 @@ NETWORKS = {
     "mlp": ["network=mlp", "network.generator.hidden=[16,16]", "network.discriminator.hidden=[16,16]"],
 }
 # d_loss is made of differences of scores, at least at first: adding a constant to D changes nothing
-SHIFT_INVARIANT = ("gls_gan", "hinge", "ragan", "rpgan", "wgan", "wgan_gp")
+SHIFT_INVARIANT = ("gls_gan", "hinge", "r3gan", "ragan", "rpgan", "wgan", "wgan_gp")
+
+
+def chosen(objective: str) -> str:
+    return f"{'experiment' if objective == 'r3gan' else 'objective'}={objective}"
 
 
 @cache
@@ -33,7 +37,7 @@ def penalty(name: str) -> DictConfig:
 @cache
 def recipe(objective: str, network: str, precision: str) -> DictConfig:
     words = [
-        f"objective={objective}", *NETWORKS[network], f"trainer.precision={precision}", "trainer=cpu",
+        chosen(objective), *NETWORKS[network], f"trainer.precision={precision}", "trainer=cpu",
         "evaluation=none", "wandb.mode=disabled", "network.latent_dim=5", "game.n_critic=1",
         "data.resolution=8", "data.batch_size=8", "budget.images=8",
     ]  # fmt: skip
@@ -58,11 +62,19 @@ def parameters(gan: GAN) -> dict[str, torch.Tensor]:
 
 
 class Steps:
-    """What each optimizer step of a GAN changes: (player, names)."""
+    """What each optimizer step of a GAN changes: (player, names); no backward pass may reach the other player."""
 
     def __init__(self, gan: GAN) -> None:
         self.taken: list[tuple[str, set[str]]] = []
-        optimize = gan._optimize
+        optimize, backward = gan._optimize, gan._backward
+        networks = (gan.generator, gan.discriminator)
+
+        def alone(loss: torch.Tensor, player: int) -> None:
+            others = list(networks[1 - player].parameters())
+            before = [None if p.grad is None else p.grad.clone() for p in others]
+            backward(loss, player)
+            for p, gradient in zip(others, before, strict=True):
+                assert p.grad is None if gradient is None else torch.equal(p.grad, gradient)
 
         def watched(player: int) -> None:
             before = parameters(gan)
@@ -71,7 +83,7 @@ class Steps:
             changed = {name for name in before if not torch.equal(before[name], after[name])}
             self.taken.append((("generator", "discriminator")[player], changed))
 
-        gan._optimize = watched
+        gan._optimize, gan._backward = watched, alone
 
 
 def with_penalties(cfg: DictConfig, names: list[str]) -> DictConfig:
@@ -108,9 +120,11 @@ def test_one_step(objective: str, network: str, precision: str) -> None:
         check_step(objective, with_penalties(cfg, names))
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name not in ENERGY])
-def test_one_step_with_spectral_norm(objective: str) -> None:
-    cfg = recipe(objective, "dcgan", "32-true").copy()
+def test_one_step_with_spectral_norm(objective: str, network: str, precision: str) -> None:
+    cfg = recipe(objective, network, precision).copy()
     put(cfg, "constraint", {})
     put(cfg, "network.spectral_norm", True)
     check_step(objective, cfg)
@@ -126,5 +140,5 @@ def test_one_step_on_packs(objective: str) -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_recipe_alone_runs_on_images_and_on_points(objective: str) -> None:
     for data in ("digits", "ring"):
-        words = [f"objective={objective}", f"data={data}", "evaluation=none", "data.batch_size=4"]
+        words = [chosen(objective), f"data={data}", "evaluation=none", "data.batch_size=4"]
         assert "one step" in training.dry_run(config.compose(words))

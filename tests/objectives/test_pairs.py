@@ -54,6 +54,18 @@ def test_relativistic_average_is_the_same_on_one_rank_and_on_two(cost, player):
     )
 
 
+@pytest.mark.parametrize(
+    ("cost", "of"), [("least_squares", lambda m: (m - 1) ** 2), ("hinge", lambda m: max(0, 1 - m))]
+)
+def test_relativistic_average_of_unequal_sides(cost, of):
+    """More fakes than real samples in the G step: each is held against the mean of the other side."""
+    real, fake = [-1.3, 0.4], [0.7, -2.2, 1.5]
+    match = Match(REAL, FAKE, *(Scores(torch.tensor(side, dtype=torch.float64)) for side in (real, fake)))
+    loss = RelativisticAverage(cost=cost).g_loss(match)
+    expected = np.mean([of(f - np.mean(real)) for f in fake]) + np.mean([of(np.mean(fake) - r) for r in real])
+    assert loss.item() == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("objective", [RelativisticPaired(), RelativisticAverage()])
 def test_only_differences_of_scores_matter(objective):
     match = Match(REAL, FAKE, Scores(REAL), Scores(FAKE))
@@ -83,6 +95,22 @@ def test_margin_on_images_in_pixels_and_in_features():
     np.testing.assert_allclose(l2, np.sqrt((difference**2).sum(1)))
     of_means = LossSensitive(norm="l1", features=lambda images: images.mean((2, 3))).margin(match).numpy()
     np.testing.assert_allclose(of_means, np.abs((x - y).numpy().mean((2, 3))).sum(1))
+
+
+def test_features_of_the_margin_are_held_fixed():
+    norm = torch.nn.BatchNorm1d(1, dtype=torch.float64)
+    objective = LossSensitive(features=norm)
+    objective.train()  # as the training step's module is
+    match = Match(REAL[:, None], FAKE[:, None], None, Scores(FAKE))
+    for _ in range(
+        2
+    ):  # running mean 0 and variance 1: in evaluation mode nothing is normalised, nothing moves
+        difference = (REAL - FAKE).abs() / (1 + norm.eps) ** 0.5
+        torch.testing.assert_close(objective.margin(match), difference)
+    assert norm.running_mean.item() == 0
+    assert not any(p.requires_grad for p in objective.parameters())
+    assert objective.training
+    assert not norm.training
 
 
 def test_margin_is_a_constant_to_the_players():

@@ -26,8 +26,8 @@ from ganlab.penalties import R1, R2, GradientPenalty, OneCentred
 from ganlab.theory.dirac import ORDERS, DiracGAN
 
 STATES = torch.tensor(
-    [[1.3, 0.4], [-0.6, 1.1], [0.7, -2.5], [-2.0, -0.3], [0.2, 0.1]], dtype=torch.float64
-)  # rows (theta, psi); the third has psi theta < -1, beyond the hinge's corner
+    [[1.3, 0.4], [-0.6, 1.1], [0.7, -2.5], [-2.0, -0.3], [0.2, 0.1], [1.6, 0.9]], dtype=torch.float64
+)  # rows (theta, psi); psi theta < -1 in the third and > 1 in the last, beyond the corners of hinges
 ORIGIN = torch.zeros(2, dtype=torch.float64)
 
 
@@ -67,6 +67,18 @@ FIELDS = {
         ReverseKullbackLeibler(generator_loss="alternative"),
         lambda t, p: (p * np.exp(-p * t), -t),
     ),
+    "chi2, alternative": (
+        PearsonChiSquared(generator_loss="alternative"),
+        lambda t, p: (p, -t * (p * t / 2 + 1)),
+    ),
+    "hellinger, alternative": (
+        SquaredHellinger(generator_loss="alternative"),
+        lambda t, p: (p * np.exp(-p * t), -t * np.exp(p * t)),
+    ),
+    "js, alternative": (
+        JensenShannon(generator_loss="alternative"),
+        lambda t, p: (p * sigma(-p * t), -t * sigma(p * t)),
+    ),
     "relativistic": (RelativisticPaired(), lambda t, p: (p * sigma(-p * t), -t * sigma(p * t))),
     "relativistic least squares": (
         RelativisticPaired(cost="least_squares"),
@@ -79,6 +91,18 @@ FIELDS = {
     "relativistic average": (
         RelativisticAverage(),  # with one sample a side, twice the paired game
         lambda t, p: (2 * p * sigma(-p * t), -2 * t * sigma(p * t)),
+    ),
+    "relativistic average least squares": (
+        RelativisticAverage(cost="least_squares"),
+        lambda t, p: (-4 * p * (p * t - 1), -4 * t * (p * t + 1)),
+    ),
+    "relativistic average hinge": (
+        RelativisticAverage(cost="hinge"),
+        lambda t, p: (2 * p * (p * t < 1), -2 * t * (p * t > -1)),
+    ),
+    "generalised loss-sensitive": (
+        LossSensitive(weight=1.5, slope=-0.4, scale=0.5),  # the slope where the margin is met
+        lambda t, p: (p, -1.5 * t * np.where(0.5 * np.abs(t) + p * t > 0, 1, -0.4)),
     ),
     "loss-sensitive": (
         LossSensitive(weight=1.5, scale=0.5),
