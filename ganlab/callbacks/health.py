@@ -1,6 +1,5 @@
 """Watching the health of the game, and saying so."""
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +8,7 @@ import lightning as L
 from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.metrics import MetricsLog
 from ganlab.errors import GanlabError, TrainingError
-from ganlab.health import RULES, Doctor, Line, Thresholds, in_words
+from ganlab.health import RULES, Doctor, Thresholds, in_words
 
 
 class Health(OnClock):
@@ -29,9 +28,7 @@ class Health(OnClock):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         bounded = pl_module.objective.bounded_slope
-        self.doctor = Doctor(self.thresholds, self.budget, bounded)
-        for line in _of_training(self.metrics.folder.read_metrics()):
-            self.doctor.see(line)
+        self.doctor = Doctor(self.thresholds, self.budget, bounded).read(self.metrics.folder.read_metrics())
         self._note(trainer)
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
@@ -59,7 +56,3 @@ class Health(OnClock):
 
     def _findings(self) -> list[dict[str, Any]]:
         return [finding.to_dict() for finding in self.doctor.findings]
-
-
-def _of_training(lines: Iterable[Line]) -> Iterable[Line]:
-    return (line for line in lines if "loss/d" in line)

@@ -1,5 +1,6 @@
 """Judging a run line by line."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -63,6 +64,13 @@ class Doctor:
                 self.findings.append(Finding(name, rule.sentence, rule.remedy, images, images))
         changed, self.active = holding != self.active, holding
         return changed
+
+    def read(self, lines: Iterable[Line]) -> "Doctor":
+        """See all lines of a log that tell of training; returns itself."""
+        for line in lines:
+            if "loss/d" in line:
+                self.see(line)
+        return self
 
     def _applies(self, name: str) -> bool:
         return name != "critic_not_lipschitz" or self.bounded_slope
