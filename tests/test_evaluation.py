@@ -15,12 +15,12 @@ import ganlab.evaluation.reference
 import ganlab.evaluation.weights_files as weights_files
 from ganlab.data import Digits, Grid, Ring
 from ganlab.errors import ConfigError, EvaluationError
-from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, NoEvaluation, Result
+from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, NoEvaluation, Result, neighbours
 from ganlab.evaluation.classifier import DigitClassifier
 from ganlab.evaluation.frechet import Moments, MomentSum, frechet_distance
 from ganlab.evaluation.measures import class_shares
 from ganlab.evaluation.mixtures import mode_metrics
-from ganlab.evaluation.neighbours import density_and_coverage, kth_neighbour, memorisation, radii
+from ganlab.evaluation.neighbours import density_and_coverage, kth_neighbour, memorisation, nearest, radii
 from ganlab.evaluation.train_classifier import accuracy, train
 from ganlab.protocol import differences
 
@@ -88,6 +88,18 @@ def test_density_and_coverage_by_hand() -> None:
 def test_equal_rows_are_at_distance_zero() -> None:
     x = 1000 + torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
     assert kth_neighbour(x, x.flip(0)).max() < 1e-4
+
+
+def test_neighbours_do_not_depend_on_the_blocks_they_are_sought_in(monkeypatch) -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(23, 4, generator=draw), torch.randn(31, 4, generator=draw)
+    expected = (x.double()[:, None] - y.double()).square().sum(2).sqrt().sort(1)
+    monkeypatch.setattr(neighbours, "_ROWS", 7)
+    monkeypatch.setattr(neighbours, "_COLUMNS", 3)  # fewer than are sought
+    distance, number = nearest(x, y, k=5)
+    torch.testing.assert_close(distance, expected.values[:, :5])
+    assert torch.equal(number, expected.indices[:, :5])
+    torch.testing.assert_close(kth_neighbour(x, y, k=2), expected.values[:, 1])
 
 
 def test_memorisation_by_hand() -> None:

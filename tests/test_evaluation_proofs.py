@@ -19,7 +19,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from ganlab.data import Digits, Gaussian1d, Grid, Ring, TensorSet
 from ganlab.errors import EvaluationError
-from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, once
+from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, measures, once, reference
 from ganlab.evaluation.extractors import load_extractor
 from ganlab.evaluation.frechet import MomentSum, distance_of_the_truth, frechet_distance, symmetric_root
 from ganlab.evaluation.mixtures import lattice_jsd, transport_distance
@@ -101,6 +101,26 @@ def test_copies_are_flagged_with_and_without_a_held_out_split_and_fresh_images_a
         assert evaluate(fresh, cache, "memorisation", data=data)["memorisation"] < 0.07
     mixed = torch.cat([train[:300], fresh[:600]])  # a third of copies
     assert 0.25 < evaluate(mixed, cache, "memorisation", data=alone)["memorisation"] < 0.45
+
+
+def test_copies_of_a_set_larger_than_the_neighbourhoods_are_flagged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (measures, reference):
+        monkeypatch.setattr(module, "NEIGHBOURS_AMONG", 90)  # of 901 images
+    train, fresh = (Digits().split(split).x[-90:] for split in ("train", "held_out"))
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=90)
+    found = evaluation(lambda n: train[n.start : n.stop], metrics=["memorisation"])
+    assert found.metrics["memorisation"] > 0.99
+    assert all(pair["real"] == 901 - 90 + pair["fake"] for pair in found.details["closest_pairs"])
+    assert evaluate(fresh, tmp_path, "memorisation")["memorisation"] < 0.2
+
+
+def test_copies_are_sought_in_the_training_set_alone(tmp_path: Path) -> None:
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, reference="held_out")
+    with pytest.raises(EvaluationError, match="has no metric 'memorisation'"):
+        evaluation.choose(["memorisation"])
+    assert "memorisation" not in evaluation.standard
 
 
 def test_closest_pairs_and_class_histogram(cache: Path) -> None:

@@ -37,7 +37,8 @@ class ImageEvaluation(Evaluation):
     """Measures images in the feature space of one extractor, as torch-fidelity would.
 
     Metrics: ``fid``, ``is``, ``is_std``, ``kid``, ``kid_std`` for inception-v3-compat, ``fid_<extractor>`` and so on
-    for others; ``precision_``, ``recall_``, ``density_`` and ``coverage_<extractor>``; ``memorisation``.  If the
+    for others; ``precision_``, ``recall_``, ``density_`` and ``coverage_<extractor>``; where the reference is the split
+    to train on, ``memorisation``.  If the
     extractor is the data set's own classifier, also ``certain_share`` (of fakes classified with probability >= 0.9),
     ``min_class_share`` (of the rarest class among those) and ``class_distance`` (total variation between the classes
     of the fakes and of the real images, in [0, 1]).
@@ -136,8 +137,9 @@ class ImageEvaluation(Evaluation):
         if self._of_file:
             return ("fid", *classes, *shares)
         labelled = ("class_distance",) if own_classes and self._real.y is not None else ()
-        neighbours = ("kid", "kid_std", *_NAMED, "memorisation")
-        return ("fid", *classes, *shares, *labelled, *neighbours)
+        # copies are sought among what was trained on
+        trained_on = ("memorisation",) if self.reference == self.data.splits[0] else ()
+        return ("fid", *classes, *shares, *labelled, "kid", "kid_std", *_NAMED, *trained_on)
 
     def __call__(
         self, sample: Sampler, *, device: torch.device | str = "cpu", metrics: Sequence[str] | None = None,

@@ -35,9 +35,9 @@ class Wanted:
 
     @property
     def depth(self) -> Depth:
-        if self.names & {"kid", "kid_std", "precision", "recall"}:
+        if self.names & {"kid", "kid_std", "precision", "recall", "memorisation"}:
             return "all"
-        return "near" if self.names & {"density", "coverage", "memorisation"} else "moments"
+        return "near" if self.names & {"density", "coverage"} else "moments"
 
     @property
     def logits(self) -> bool:
@@ -154,22 +154,20 @@ def _precision_recall(fakes: Extracted, reference: Reference) -> dict[str, float
     return {"precision": found[KEY_METRIC_PRECISION], "recall": found[KEY_METRIC_RECALL]}
 
 
-def _near(fakes: Extracted, reference: Reference) -> tuple[Tensor, Tensor]:
-    features = fakes.features[:NEIGHBOURS_AMONG]
-    return features, reference.neighbourhood.to(features)
-
-
 def _density_coverage(fakes: Extracted, reference: Reference) -> dict[str, float]:
-    features, near = _near(fakes, reference)
+    features = fakes.features[:NEIGHBOURS_AMONG]
+    near = reference.neighbourhood.to(features)
     density, coverage = density_and_coverage(near, reference.radii.to(near.device), features)
     return {"density": density, "coverage": coverage}
 
 
 def _memorisation(fakes: Extracted, reference: Reference) -> _Numbers:
-    features, near = _near(fakes, reference)
-    distance, real = (found.cpu() for found in nearest(features, near))
+    found = nearest(
+        fakes.features[:NEIGHBOURS_AMONG], reference.features
+    )  # a copy may be of any training image
+    distance, real = (of_each[:, 0].cpu() for of_each in found)
     pairs: list[JSON] = [
-        {"fake": int(i), "real": int(reference.near[real[i]]), "distance": distance[i].item()}
+        {"fake": int(i), "real": int(real[i]), "distance": distance[i].item()}
         for i in distance.argsort(stable=True)[:_PAIRS]
     ]
     return {"memorisation": memorisation(distance, reference.fresh)}, {"closest_pairs": pairs}

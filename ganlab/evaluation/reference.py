@@ -22,11 +22,13 @@ from ganlab.evaluation.once import claimed, wait_or_claim
 from ganlab.evaluation.result import Tick
 from ganlab.evaluation.shards import Shards
 
-NEIGHBOURS_AMONG = 10_000  # at most so many images take part in density, coverage and memorisation
+NEIGHBOURS_AMONG = (
+    10_000  # at most so many real images have a ball; at most so many others look for neighbours
+)
 Depth = Literal["moments", "near", "all"]
 """What a metric wants to see of the real images: their moments; features of NEIGHBOURS_AMONG; features of all."""
 _DEPTHS: tuple[Depth, ...] = ("moments", "near", "all")
-_FORMAT = 2  # to be raised when what is computed or stored changes
+_FORMAT = 3  # to be raised when what is computed or stored changes
 _log = logging.getLogger(__name__)
 
 
@@ -40,8 +42,8 @@ class Reference:
         features: (K, D) float32 of all images, of NEIGHBOURS_AMONG, or of none.
         near: (L,) which of those rows take part in neighbourhoods, in order.
         radii: (L,) float64, of the balls that density and coverage count in.
-        fresh: distances (H,) float64 from real images that are not among them to their nearest: of the held-out
-            split, or where there is none of each image to the others.
+        fresh: distances (H,) float64 to the nearest of all real images: from held-out ones, or where there are none
+            from some of them to the others; of the depth "all" alone.
     """
 
     moments: Moments
@@ -144,7 +146,7 @@ class ReferenceCache:
             )  # fmt: skip
 
         real, fresh = features(self.real, keep), torch.empty(0, dtype=torch.float64)
-        if depth != "moments" and self.held_out is not None:
+        if depth == "all" and self.held_out is not None:
             fresh = features(self.held_out, _subset(len(self.held_out))).features
         if shards.rank > 0:
             return None
@@ -152,11 +154,10 @@ class ReferenceCache:
         around, balls = real.features[chosen.to(real.features.device)], torch.empty(0, dtype=torch.float64)
         if depth != "moments":
             balls = radii(around)
-            fresh = (
-                kth_neighbour(fresh, around)
-                if self.held_out is not None
-                else kth_neighbour(around, around, k=2)
-            )
+        if depth == "all":
+            everything = real.features
+            alone = self.held_out is None  # then each is the nearest of itself
+            fresh = kth_neighbour(around, everything, k=2) if alone else kth_neighbour(fresh, everything)
         root = symmetric_root(real.moments.covariance)
         return Reference(real.moments, root, real.features.cpu(), chosen, balls.cpu(), fresh.cpu())
 
