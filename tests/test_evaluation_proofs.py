@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -231,7 +232,8 @@ def test_a_claim_is_waited_for_and_taken_over_from_the_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, looks = tmp_path / "made", []
-    assert once.wait_or_claim(path, lambda: None) is None
+    ours, theirs = (once.Turn.OURS, None), (once.Turn.THEIRS, None)
+    assert once.wait_or_claim(path, lambda: None) == ours
     claim = tmp_path / ".made.claim"
     assert claim.read_text().split()[1] == str(os.getpid())
 
@@ -239,22 +241,27 @@ def test_a_claim_is_waited_for_and_taken_over_from_the_dead(
         looks.append(1)
         return "made by another" if len(looks) == 3 else None
 
-    assert once.wait_or_claim(path, read) == "made by another"  # the claim's process, this one, is alive
+    found = (once.Turn.FOUND, "made by another")
+    assert once.wait_or_claim(path, read) == found  # the claim's process, this one, is alive
+    with monkeypatch.context() as patch, once.claimed(path):
+        patch.setattr(once, "PATIENCE", 0.3)
+        assert once.wait_or_claim(path, lambda: None) == theirs
+        assert claim.is_file()  # nobody takes work from a process that lives, however long it takes
     dead = subprocess.Popen([sys.executable, "-c", "pass"])
     dead.wait()
-    claim.write_text(f"{claim.read_text().split()[0]} {dead.pid}")
-    assert once.wait_or_claim(path, lambda: None) is None
+    claim.write_text(f"{socket.gethostname()} {dead.pid}")
+    assert once.wait_or_claim(path, lambda: None) == ours
     assert claim.read_text().split()[1] == str(os.getpid())
     monkeypatch.setattr(once, "SILENCE", 0.3)
     claim.write_text("another-host 1")
-    assert once.wait_or_claim(path, lambda: None) is None
+    assert once.wait_or_claim(path, lambda: None) == ours
     once.release(path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_live_claim_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(once, "TOUCH", 0.05)
-    assert once.wait_or_claim(tmp_path / "made", lambda: None) is None
+    assert once.wait_or_claim(tmp_path / "made", lambda: None) == (once.Turn.OURS, None)
     claim = tmp_path / ".made.claim"
     os.utime(claim, (0, 0))
     with once.claimed(tmp_path / "made"):

@@ -1,5 +1,7 @@
 """Several processes give the numbers of one: real groups over gloo, shares without padding, one cache."""
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +133,16 @@ def test_the_number_of_processes_changes_nothing(world: int, tmp_path: Path) -> 
 
 
 def compute(folder: Path) -> tuple[dict[str, float], int]:
-    """One of several jobs that know nothing of one another."""
-    from ganlab.evaluation import reference
+    """One of several jobs that know nothing of one another; all of them wait longer than a turn."""
+    from ganlab.evaluation import once, reference
 
     made = []
     real = reference.ReferenceCache._compute
+    once.PATIENCE = 0.2
 
     def counted(self, *arguments):
         made.append(1)
+        time.sleep(1)
         return real(self, *arguments)
 
     reference.ReferenceCache._compute = counted
@@ -151,3 +155,34 @@ def test_jobs_that_start_together_compute_the_reference_once(tmp_path: Path) -> 
         (one, first), (two, second), (three, third) = group.results()
     assert first + second + third == 1
     assert one == two == three
+
+
+def compute_moments(folder: Path) -> int:
+    """A job that wants less than one that is at work already: it finds what it needs in the other's file."""
+    from ganlab.evaluation import reference
+
+    folder.joinpath("cache", "reference").mkdir(parents=True)
+    claims = folder.joinpath("cache", "reference").glob(".*.claim")
+    started, made = threading.Event(), []
+    real = reference.ReferenceCache._compute
+
+    def counted(self, depth, *arguments):
+        started.set()
+        made.append(depth)
+        time.sleep(0.5)
+        return real(self, depth, *arguments)
+
+    reference.ReferenceCache._compute = counted
+    deep = threading.Thread(target=measure, args=(folder / "cache", 7))
+    deep.start()
+    started.wait()
+    assert len(list(claims)) == 1
+    fid = ImageEvaluation(data=Pictures(), cache=folder / "cache", extractor=extractor(), n_fake=2)
+    fid(lambda n: pictures(len(n), 5), metrics=["fid_colours"])
+    deep.join()
+    return len(made)
+
+
+def test_jobs_that_want_unlike_depths_wait_for_one_another(tmp_path: Path) -> None:
+    with Group(1, compute_moments, tmp_path) as group:
+        assert group.results() == [1]
