@@ -152,7 +152,24 @@ def test_closest_pairs_and_class_histogram(cache: Path) -> None:
 def test_the_bias_of_few_samples_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     few = Digits().split("held_out").x[:40]
     distance = evaluate(few, tmp_path, "fid")["fid"]
-    assert caplog.text.count("40 fakes in 64 dimensions: FID is biased upwards, a perfect generator") == 1
+    said = "40 fakes and 901 real images in 64 dimensions: FID is biased upwards, a perfect generator"
+    assert caplog.text.count(said) == 1
+    told = float(caplog.text.split("would get about ")[1].split()[0])
+    assert told == pytest.approx(distance, rel=0.5)
+
+
+@pytest.mark.parametrize("n_fake", [40, 300])
+def test_so_is_the_bias_of_a_small_reference(
+    n_fake: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Few(Digits):
+        def _load(self, split: str) -> TensorSet:
+            return TensorSet(split, Digits().split(split).x[:40])
+
+    shuffled = torch.randperm(800, generator=torch.Generator().manual_seed(0))
+    real = Digits().split("held_out").x[shuffled[:n_fake]]
+    distance = evaluate(real, tmp_path, "fid", data=Few())["fid"]
+    assert f"{n_fake} fakes and 40 real images in 64 dimensions" in caplog.text
     told = float(caplog.text.split("would get about ")[1].split()[0])
     assert told == pytest.approx(distance, rel=0.5)
 
@@ -167,6 +184,13 @@ def test_the_bias_is_that_of_gaussian_draws() -> None:
         for _ in range(40)
     ]
     assert distance_of_the_truth(moments, root, n=30) == pytest.approx(sum(drawn) / 40, rel=0.4)
+    few = MomentSum(10).add(x[:50]).moments()
+    again = [
+        frechet_distance(*(MomentSum(10).add(x[torch.randint(4000, (n,), generator=draw)]).moments() for n in (50, 30)))
+        for _ in range(40)
+    ]  # fmt: skip
+    found = distance_of_the_truth(few, symmetric_root(few.covariance), n=30)
+    assert found == pytest.approx(sum(again) / 40, rel=0.4)
     assert distance_of_the_truth(moments, root, n=3000) < 0.05 * sum(drawn) / 40
 
 

@@ -73,13 +73,18 @@ def definitions(n_fake: int, n_real: int | None) -> dict[str, JSON]:
 
 
 def warn_of_bias(n_fake: int, reference: Reference) -> bool:
-    """Warn where there are fewer fakes than features, and say how much of FID is that; returns whether it did."""
-    dimensions = len(reference.moments.mean)
-    if n_fake > dimensions:
+    """Warn where there are fewer fakes or real images than features, and say how much of FID is that.
+
+    Returns whether it did.
+    """
+    dimensions, n_real = len(reference.moments.mean), reference.moments.n
+    if min(n_fake, n_real or n_fake) > dimensions:
         return False
     truth = distance_of_the_truth(reference.moments, reference.root, n=n_fake)
-    text = "%d fakes in %d dimensions: FID is biased upwards, a perfect generator would get about %.3g"
-    _log.warning(text, n_fake, dimensions, truth)
+    _log.warning(
+        "%d fakes and %s real images in %d dimensions: FID is biased upwards, a perfect generator would get about %.2g",
+        n_fake, n_real or "some", dimensions, truth,
+    )  # fmt: skip
     return True
 
 
