@@ -79,7 +79,7 @@ def test_one_set_of_images_in_every_form(files: Path, capsys: pytest.CaptureFixt
     assert list(found[0]["metrics"]) == ["fid_digits", "kid_digits", "precision_digits", "recall_digits"]
     assert found[0]["metrics"] == found[1]["metrics"] == found[2]["metrics"]
     assert all(one["protocol"]["samples_sha256"] == found[0]["protocol"]["samples_sha256"] for one in found)
-    assert found[0]["protocol"]["decoding"] is None
+    assert "decoding" not in found[0]["protocol"]
     assert "seed" not in found[0]["protocol"]
 
 
@@ -281,6 +281,21 @@ def test_like_protocols_are_ranked(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "by fid_digits, best first"
     assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
+
+
+def test_a_run_is_ranked_with_anybodys_images(
+    run: ganlab.Run, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "fake.npy", Digits(resolution=8).split("held_out").x[:30].numpy())
+    words = ["--metrics", "fid", "--n", 30]
+    ours = json_of(capsys, run.path, *words)
+    data = ["data=digits", "data.resolution=8", "evaluation=digits"]
+    theirs = json_of(capsys, tmp_path / "fake.npy", *words, *data)
+    assert differences(ours["protocol"], theirs["protocol"]) == []
+    (tmp_path / "ours.json").write_text(json.dumps(ours))
+    assert main(["evaluate", str(tmp_path / "fake.npy"), *map(str, words), *data, "--compare", str(tmp_path / "ours.json")]) == 0  # fmt: skip
+    best = capsys.readouterr().out.splitlines()[1].split()
+    assert best[1] == str(tmp_path / "fake.npy")  # real images
 
 
 def test_unlike_protocols_are_refused(

@@ -80,7 +80,8 @@ def evaluate_folders(
     protocol = {**result.protocol, "samples": fakes.name, "samples_sha256": fakes.split("train").sha256}
     protocol.pop("seed", None)  # nothing was drawn
     protocol.pop("quantisation", None)  # nor quantised
-    return Result(result.metrics, {**protocol, "decoding": measured.decoding}, details=result.details)
+    decoded = {"decoding": measured.decoding} if measured.decoding else {}
+    return Result(result.metrics, {**protocol, **decoded}, details=result.details)
 
 
 def prepare(
