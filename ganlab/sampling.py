@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganlab.data.source import to_uint8
 from ganlab.errors import EvaluationError
@@ -127,5 +128,5 @@ def _stand(
 
 def batch_norms(network: nn.Module) -> list[Any]:
     """Its BatchNorm layers with running statistics."""
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
-    return [layer for layer in network.modules() if isinstance(layer, kinds) and layer.track_running_stats]
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    return [layer for layer in layers if layer.track_running_stats]

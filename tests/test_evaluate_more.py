@@ -13,9 +13,9 @@ import ganlab
 from ganlab import config
 from ganlab.cli import main
 from ganlab.commands.evaluate import table
-from ganlab.data import Digits
+from ganlab.data import Digits, Ring
 from ganlab.errors import EvaluationError
-from ganlab.evaluation import Result
+from ganlab.evaluation import MixtureEvaluation, Result
 from ganlab.images import save_folder
 from ganlab.latent import Latent
 from ganlab.networks import DCGANGenerator
@@ -73,13 +73,21 @@ def refused(capsys: pytest.CaptureFixture[str], *words: Any, code: int = 1) -> s
 # --- files -----------------------------------------------------------------------------------------------
 
 
-def test_one_set_of_images_in_every_form(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_set_of_images_in_every_form(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--reference", files / "real", "extractor=digits", "--metrics", "fid,kid,prc"]
     found = [json_of(capsys, files / name, *words) for name in ("fake", "fake.npy", "fake.npz")]
     assert list(found[0]["metrics"]) == ["fid_digits", "kid_digits", "precision_digits", "recall_digits"]
     assert found[0]["metrics"] == found[1]["metrics"] == found[2]["metrics"]
     assert all(one["protocol"]["samples_sha256"] == found[0]["protocol"]["samples_sha256"] for one in found)
     assert "decoding" not in found[0]["protocol"]
+    assert not any("quantisation" in one["protocol"] for one in found)
+    floats = np.load(files / "fake.npy") / 127.5 - 1
+    np.save(tmp_path / "floats.npy", floats.astype(np.float32))
+    quantised = json_of(capsys, tmp_path / "floats.npy", *words)
+    assert quantised["metrics"] == found[0]["metrics"]
+    assert quantised["protocol"]["quantisation"] == "uint8, rounded to nearest from [-1, 1], clipped"
     assert "seed" not in found[0]["protocol"]
 
 
@@ -203,6 +211,18 @@ def test_statistics_of_batch_normalisation() -> None:
         with pytest.raises(EvaluationError, match="must be running, batch or standing:N"):
             choose_statistics(generator, latent, wrong, seed=0)
     assert choose_statistics(torch.nn.Linear(2, 2), latent, "batch", seed=0) == "none"
+    synchronised = torch.nn.SyncBatchNorm.convert_sync_batchnorm(generator)
+    assert choose_statistics(synchronised, latent, "running", seed=0) == "running"
+
+
+def test_a_protocol_that_lacks_how_samples_were_drawn_is_none(
+    run: ganlab.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = json_of(capsys, run.path, "--metrics", "fid")
+    for field in ("seed", "quantisation", "truncation", "batch_norm", "weights_averaged", "images", "ganlab"):
+        less = {**found, "protocol": {k: v for k, v in found["protocol"].items() if k != field}}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(less, SCHEMA)
 
 
 def test_how_samples_were_drawn_is_told(run: ganlab.Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -274,6 +294,7 @@ def test_like_protocols_are_ranked(
     words = ["evaluate", str(run.path), "--metrics", "fid,is", "--compare", str(tmp_path / "two.json")]
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    jsonschema.validate(found, SCHEMA)
     distances = [result["metrics"]["fid_digits"] for result in found["ranking"]]
     assert distances == sorted([one["metrics"]["fid_digits"], two["metrics"]["fid_digits"]])
     assert found["ranked_by"] == "fid_digits"
@@ -334,6 +355,10 @@ def test_which_fields_set_numbers_apart() -> None:
     assert [better(name) for name in ("fid_vgg16", "is", "is_std", "kid_std_digits", "w1")] == [
         "min", "max", None, None, "min",
     ]  # fmt: skip
+    named = {**ours, "reference": "folder:a/train", "reference_sha256": "1"}
+    copy = {**named, "reference": "folder:b/train", "ganlab": "2"}
+    assert (differences(named, copy), identity(named)) == ([], identity(copy))
+    assert differences(named, {**copy, "reference_sha256": "2"}) == ["reference_sha256"]
     results = {
         "a": {"metrics": {"is_std": 1, "is": 3.0}, "protocol": {}},
         "b": {"metrics": {"is": 5.0, "fid": 1}, "protocol": {}},
@@ -351,6 +376,18 @@ def test_mixtures_have_a_protocol_too(tmp_path: Path, capsys: pytest.CaptureFixt
     found = json_of(capsys, run.path, "--metrics", "modes,w1,jsd", "--seeds", "2")
     assert list(found["metrics"]) == ["modes", "w1", "jsd"]
     assert 0 < found["metrics"]["jsd"] <= np.log(2) + 1e-9
+
+
+def test_mixtures_of_other_modes_are_other_references() -> None:
+    def protocol(**options: Any) -> dict[str, Any]:
+        data = Ring(n=10, **options)
+        x = data.sample(5, torch.Generator().manual_seed(0))[0]
+        return MixtureEvaluation(data=data, n_fake=5)(lambda n: x[n.start : n.stop]).protocol
+
+    assert differences(protocol(), protocol()) == []
+    assert differences(protocol(), protocol(radius=2.0)) == ["reference_sha256"]
+    assert protocol()["points_transported"] == 5
+    assert protocol()["torch"] == torch.__version__
 
 
 # --- extractors ------------------------------------------------------------------------------------------

@@ -229,6 +229,7 @@ def test_the_protocol_says_what_the_number_rests_on(tmp_path, held_out) -> None:
         "n_fake": 200, "n_real": len(train),
         "reference": "digits/train", "reference_sha256": train.sha256, "shape": [1, 16, 16], "seed": 7,
         "dtype": "float32", "batch_size": 50, "torch_fidelity": "0.4.0", "inception_score_splits": 10,
+        "torch": torch.__version__,
     }  # fmt: skip
     assert {key: protocol[key] for key in expected} == expected
 
@@ -311,7 +312,7 @@ def test_without_internet_the_prefetch_command_is_named(tmp_path, no_hub, monkey
     assert not list((tmp_path).rglob("*.pth*"))
 
 
-@pytest.mark.parametrize("extractor", ["clip-vit-b-32", "dinov2-vit-s-14"])
+@pytest.mark.parametrize("extractor", ["clip-vit-b-32", "dinov2-vit-s-14", "vgg16"])
 def test_torch_fidelitys_other_extractors_name_it_too(extractor, tmp_path, no_hub, monkeypatch) -> None:
     for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -319,6 +320,29 @@ def test_torch_fidelitys_other_extractors_name_it_too(extractor, tmp_path, no_hu
     evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, extractor=extractor)
     with pytest.raises(EvaluationError, match=f"ganlab prefetch evaluation=inception extractor={extractor}'"):
         evaluation.prefetch()
+
+
+def test_weights_have_one_hash_whoever_fetched_them(tmp_path, no_hub, monkeypatch) -> None:
+    from ganlab.evaluation import extractors
+
+    class Downloaded(extractors.DigitsExtractor):
+        """Fetches its weights by torch.hub where it is given none, as torch-fidelity's do."""
+
+        def __init__(self, name, features_list, feature_extractor_weights_path=None, **unused) -> None:
+            super().__init__(name, features_list, feature_extractor_weights_path or str(hub))
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    hub, own = Path(torch.hub.get_dir()) / "checkpoints" / "vgg16-1.pth", tmp_path / "own.pth"
+    hub.parent.mkdir(parents=True)
+    for path in (hub, own):
+        path.write_bytes(weights_files.DIGITS.read_bytes())
+    monkeypatch.setitem(extractors.FEATURE_EXTRACTORS_REGISTRY, "vgg16", Downloaded)
+    fetched, given = (
+        ImageEvaluation(data=Digits(), cache=tmp_path, extractor="vgg16", weights=weights)
+        for weights in (None, own)
+    )
+    assert fetched.prefetch() == [hub]
+    assert differences(fetched.protocol, given.protocol) == []
 
 
 def test_half_precision_is_another_protocol(tmp_path, held_out) -> None:

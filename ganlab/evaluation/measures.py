@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch_fidelity
 from torch import Tensor
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
@@ -16,7 +15,7 @@ from ganlab.evaluation.features import Extracted
 from ganlab.evaluation.frechet import distance_of_the_truth, frechet_distance
 from ganlab.evaluation.neighbours import NEIGHBOURS, density_and_coverage, memorisation, nearest
 from ganlab.evaluation.reference import NEIGHBOURS_AMONG, Depth, Reference
-from ganlab.evaluation.result import JSON
+from ganlab.evaluation.result import JSON, library_versions
 
 CONFIDENT = 0.9  # probability from which on a classification counts
 KID_SUBSETS = 100  # these three are torch-fidelity's defaults
@@ -67,8 +66,7 @@ def definitions(n_fake: int, n_real: int | None) -> dict[str, JSON]:
         "precision_neighbours": PRECISION_NEIGHBOURS,
         "neighbours": NEIGHBOURS,
         "neighbours_among": NEIGHBOURS_AMONG,
-        "torch_fidelity": torch_fidelity.__version__,
-        "torch": str(torch.__version__),
+        **library_versions("ganlab", "torch", "torch-fidelity", "torchvision"),
     }
 
 

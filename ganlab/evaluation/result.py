@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganlab.data import DataSource
 from ganlab.errors import EvaluationError
+from ganlab.versions import versions
 
 JSON = str | int | float | bool | list | dict | None
 
@@ -136,6 +137,11 @@ class NoEvaluation(Evaluation):
 
     def prefetch(self) -> list[Path]:
         return []
+
+
+def library_versions(*packages: str) -> dict[str, JSON]:
+    """What a protocol says of the libraries that worked a number out, by their import names."""
+    return {name.replace("-", "_"): version for name, version in versions(packages).items()}
 
 
 def sampled(sample: Sampler, numbers: range, *, shape: tuple[int, ...]) -> Tensor:
