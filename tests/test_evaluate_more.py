@@ -1,6 +1,8 @@
 """ganlab evaluate on whatever people have: NumPy files, statistics, generators; several seeds, and comparing."""
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,14 @@ from ganlab.cli import main
 from ganlab.commands.evaluate import table
 from ganlab.data import Digits, Ring
 from ganlab.errors import EvaluationError
-from ganlab.evaluation import MixtureEvaluation, Result
+from ganlab.evaluation import MixtureEvaluation, Result, evaluate_folders
 from ganlab.images import save_folder
 from ganlab.latent import Latent
 from ganlab.networks import DCGANGenerator
 from ganlab.protocol import better, differences, identity, rank
 from ganlab.sampling import choose_statistics, evaluation_samples, generate
 from tests.conftest import TINY
+from tests.processes import Group
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "protocol.schema.json").read_text())
 
@@ -78,7 +81,9 @@ def test_one_set_of_images_in_every_form(
 ) -> None:
     words = ["--reference", files / "real", "extractor=digits", "--metrics", "fid,kid,prc"]
     found = [json_of(capsys, files / name, *words) for name in ("fake", "fake.npy", "fake.npz")]
-    assert list(found[0]["metrics"]) == ["fid_digits", "kid_digits", "precision_digits", "recall_digits"]
+    assert list(found[0]["metrics"]) == [
+        "fid_digits", "kid_digits", "kid_std_digits", "precision_digits", "recall_digits",
+    ]  # fmt: skip
     assert found[0]["metrics"] == found[1]["metrics"] == found[2]["metrics"]
     assert all(one["protocol"]["samples_sha256"] == found[0]["protocol"]["samples_sha256"] for one in found)
     assert "decoding" not in found[0]["protocol"]
@@ -162,6 +167,7 @@ def test_the_picture_of_the_closest_pairs(
 
     out = tmp_path / "pairs.png"
     found = json_of(capsys, run.path, "--metrics", "fid", "--pairs", out)
+    assert list(found["metrics"]) == ["fid_digits", "memorisation"]
     pair = found["details"]["closest_pairs"][0]
     picture = np.asarray(Image.open(out))
     assert picture.ndim == 2
@@ -172,6 +178,45 @@ def test_the_picture_of_the_closest_pairs(
     real = Digits(resolution=8).split("train").x[pair["real"], 0]
     np.testing.assert_array_equal(small[2:10, 2:10], fake.numpy())
     np.testing.assert_array_equal(small[2:10, 12:20], real.numpy())
+
+
+def test_pairs_are_drawn_of_whatever_is_measured(
+    run: ganlab.Run, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    grey = ["generator._target_=tests.test_evaluate_more.Grey", "data=digits", "evaluation=digits", "--n", 40]
+    ours = ["data=digits", "evaluation=digits"]
+    (tmp_path / "saved.json").write_text(json.dumps(json_of(capsys, files / "fake.npy", *ours)))
+    for name, words in {
+        "folder": [files / "fake.npy", *ours, "--compare", tmp_path / "saved.json"],
+        "generator": grey,
+        "batch": [run.path, "--batch-norm", "batch"],
+        "standing": [run.path, "--batch-norm", "standing:1"],
+    }.items():
+        out = tmp_path / f"{name}.png"
+        assert main(["evaluate", *map(str, words), "--pairs", str(out)]) == 0
+        capsys.readouterr()
+        with Image.open(out) as picture:
+            assert picture.width > 100
+    found = evaluate_folders(files / "fake.npy", None, ours, metrics=["standard", "memorisation"])
+    assert found.pairs is not None
+    pairs, first = found.pairs(), found.details["closest_pairs"][0]
+    assert pairs.shape == (8, 2, 1, 16, 16)
+    assert torch.equal(pairs[0, 0], Digits().split("held_out").x[first["fake"]])
+    assert torch.equal(pairs[0, 1], Digits().split("train").x[first["real"]])
+
+    def nothing(*_: object) -> None:
+        raise AssertionError("measured")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ganlab.evaluation.ImageEvaluation, "__call__", nothing)
+        pairs_of = ["--pairs", tmp_path / "q.png"]
+        err = refused(capsys, run.path, "evaluation.reference=held_out", *pairs_of)
+        assert "has no metric 'memorisation'" in err
+        assert "the name of a .png" in refused(capsys, run.path, "--pairs", tmp_path / "q.gif", code=2)
+        assert "something to draw" in refused(capsys, tmp_path / "saved.json", *pairs_of, code=2)
+        assert "a generator has those" in refused(capsys, *grey, "--raw", code=2)
 
 
 def test_memorisation_is_said_aloud() -> None:
@@ -202,11 +247,16 @@ def test_statistics_of_batch_normalisation() -> None:
     torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(0), rtol=1e-4, atol=1e-5)
     standing = generate(generator, z)
     assert not torch.equal(standing, running)
-    assert choose_statistics(generator, latent, "batch", seed=0) == "batch"
+    assert choose_statistics(generator, latent, "batch", seed=0) == "statistics of each batch of 256"
     torch.testing.assert_close(generate(generator, z)[:3], generate(generator, z)[:3])
     assert not torch.equal(
         generate(generator, z)[:3], generate(generator, z[:3])
     )  # a sample depends on its batch
+    sample = evaluation_samples(generator, latent, seed=3)
+    everything = sample(range(600))
+    torch.testing.assert_close(everything[256:512], generate(generator, latent.numbered(256, 256, seed=3, purpose="evaluation")))  # fmt: skip
+    for numbers in (range(257), range(256, 257), range(1, 600, 3), range(250, 530), range(590, 600)):
+        torch.testing.assert_close(sample(numbers), everything[numbers.start : numbers.stop : numbers.step])
     for wrong in ("standing", "standing:0", "moving"):
         with pytest.raises(EvaluationError, match="must be running, batch or standing:N"):
             choose_statistics(generator, latent, wrong, seed=0)
@@ -317,6 +367,39 @@ def test_a_run_is_ranked_with_anybodys_images(
     assert main(["evaluate", str(tmp_path / "fake.npy"), *map(str, words), *data, "--compare", str(tmp_path / "ours.json")]) == 0  # fmt: skip
     best = capsys.readouterr().out.splitlines()[1].split()
     assert best[1] == str(tmp_path / "fake.npy")  # real images
+
+
+def test_nothing_is_ranked_with_itself(run: ganlab.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    err = refused(capsys, run.path, "--metrics", "is", "--compare", f"{run.path}/", code=2)
+    assert f"{run.path} is to be compared with itself" in err
+
+
+def shared(path: Path) -> str:
+    said = io.StringIO()
+    with redirect_stdout(said):
+        assert (
+            main(["evaluate", str(path), "--metrics", "fid,is", "--n", "41", "--device", "cpu", "--json"])
+            == 0
+        )
+        assert not torch.distributed.is_initialized()
+        assert main(["evaluate", str(path), "--metrics", "fid", "--device", "cpu"]) == 0
+    return said.getvalue()
+
+
+def test_processes_that_a_launcher_started_share_the_work(
+    run: ganlab.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = json_of(capsys, run.path, "--metrics", "fid,is", "--n", "41")
+    with Group(2, shared, run.path) as group:
+        first, second = group.results()
+    assert second == ""  # one process prints
+    found = json.loads(first.splitlines()[0])
+    jsonschema.validate(found, SCHEMA)
+    assert found["protocol"].pop("processes") == 2
+    assert found["protocol"] == alone["protocol"]
+    assert list(found["metrics"]) == ["fid_digits", "is_digits", "is_std_digits"]
+    assert found["metrics"] == pytest.approx(alone["metrics"], rel=1e-6)
+    assert first.splitlines()[2].split()[0] == "fid_digits"
 
 
 def test_unlike_protocols_are_refused(

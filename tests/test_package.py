@@ -17,7 +17,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["report", "sweep"],
-    ["doctor", "illustrations", "pairs"],
+    ["doctor", "illustrations"],
     ["observers", "training"],
     ["parts", "resume", "trainer"],
     ["generators", "run", "selection"],

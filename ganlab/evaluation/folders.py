@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -82,7 +82,7 @@ def evaluate_folders(
     if not (isinstance(fakes, ImageArray) and fakes.quantised):
         protocol.pop("quantisation", None)
     decoded = {"decoding": measured.decoding, **library_versions("pillow")} if measured.decoding else {}
-    return Result(result.metrics, {**protocol, **decoded}, details=result.details)
+    return replace(result, protocol={**protocol, **decoded})
 
 
 def prepare(

@@ -1,12 +1,12 @@
 """Generated images against real ones, in the feature space of an extractor."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganlab.data import DataSource, TensorSet
 from ganlab.errors import ConfigError, EvaluationError
@@ -121,10 +121,11 @@ class ImageEvaluation(Evaluation):
 
     @property
     def short(self) -> Mapping[str, tuple[str, ...]]:
-        pairs = {"prc": ("precision", "recall"), **{name: (name,) for name in self._possible}}
+        groups = {"prc": ("precision", "recall"), "is": ("is", "is_std"), "kid": ("kid", "kid_std")}
+        alone = {name: (name,) for name in self._possible}
         return {
             name: tuple(map(self._full, longer))
-            for name, longer in pairs.items()
+            for name, longer in {**alone, **groups}.items()
             if set(longer) <= set(self._possible)
         }
 
@@ -168,7 +169,13 @@ class ImageEvaluation(Evaluation):
         numbers, details = shards.first(work_out)
         named = {self._full(name): numbers[name] for name in self._possible if name in numbers}
         several: dict[str, JSON] = {"processes": shards.world} if shards.world > 1 else {}
-        return Result(named, {**self.protocol, **several}, details=details)
+        found = details.get("closest_pairs")
+        pairs = partial(self._pictures, sample, found) if isinstance(found, list) else None
+        return Result(named, {**self.protocol, **several}, details=details, pairs=pairs)
+
+    def _pictures(self, sample: Sampler, pairs: list[dict[str, int]]) -> Tensor:
+        fakes = [sample(range(pair["fake"], pair["fake"] + 1))[0].cpu() for pair in pairs]
+        return torch.stack([torch.stack(fakes), self._real.x[[pair["real"] for pair in pairs]]], dim=1)
 
     def prefetch(self) -> list[Path]:
         return [path for path in [self._extractor.path] if path]  # loading it downloads what is missing

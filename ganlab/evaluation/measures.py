@@ -80,7 +80,7 @@ def warn_of_bias(n_fake: int, reference: Reference) -> bool:
         return False
     truth = distance_of_the_truth(reference.moments, reference.root, n=n_fake)
     _log.warning(
-        "%d fakes and %s real images in %d dimensions: FID is biased upwards, a perfect generator would get about %.2g",
+        "%d fakes and %s real images in %d dimensions: FID is biased upwards, a perfect generator would get about %.3g",
         n_fake, n_real or "some", dimensions, truth,
     )  # fmt: skip
     return True

@@ -36,12 +36,19 @@ class Result:
         spread: sample standard deviation of each metric over sampling seeds; empty for one seed.
         details: what is more than a number: the class histogram, the pairs closest to the training set, the values
             of each seed.
+        pairs: makes the pictures (P, 2, C, H, W) uint8 of `details`' closest pairs, sample and training image; None where
+            they were not sought.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
     protocol: dict[str, JSON] = field(default_factory=dict)
     spread: dict[str, float] = field(default_factory=dict)
     details: dict[str, JSON] = field(default_factory=dict)
+    pairs: Callable[[], Tensor] | None = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> dict[str, dict[str, JSON]]:
+        """All but the pictures."""
+        return {name: value for name, value in vars(self).items() if name != "pairs"}
 
 
 class Evaluation(ABC):
@@ -100,7 +107,7 @@ class Evaluation(ABC):
         """Fetch what an evaluation would download, for machines without internet; returns the files."""
 
     def choose(self, wanted: Sequence[str] | None) -> tuple[str, ...]:
-        """The metrics that are wanted by name or short name, each once; None: the standard ones.
+        """The metrics that are wanted by name or short name, each once; None or ``standard``: the standard ones.
 
         Raises EvaluationError for a name that is not among them, or if there are none at all.
         """
@@ -112,11 +119,12 @@ class Evaluation(ABC):
             )
         known = {**{name: (name,) for name in self.names}, **self.short}
         for name in wanted:
-            if name not in known:
+            if name not in known and name != "standard":
                 near = get_close_matches(name, known, n=3)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(self.names)}"
                 raise EvaluationError(f"this evaluation has no metric '{name}'; {hint}")
-        return tuple(dict.fromkeys(full for name in wanted for full in known[name]))
+        chosen = (self.standard if name == "standard" else known[name] for name in wanted)
+        return tuple(dict.fromkeys(full for names in chosen for full in names))
 
 
 class NoEvaluation(Evaluation):
