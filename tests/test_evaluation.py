@@ -439,6 +439,7 @@ def test_samples_of_another_kind_are_refused(wrong, tmp_path) -> None:
 ])  # fmt: skip
 def test_shipped_configurations_fit_their_classes(file, cls, data, tmp_path) -> None:
     options = yaml.safe_load((CONFIGS / f"{file}.yaml").read_text())
+    options = options.get("evaluation", options)
     assert options.pop("_target_") == f"ganlab.evaluation.{cls.__name__}"
     assert options.pop("every") > 0
     evaluation = cls(data=data, cache=tmp_path, **options)
