@@ -29,7 +29,7 @@ def generate(
     training = generator.training
     generator.eval()
     try:
-        dtype = next(generator.parameters()).dtype
+        dtype = _dtype(generator)
         with torch.autocast(torch.device(device).type, enabled=False):
             samples = torch.cat([generator(z.to(device, dtype)) for z in latents.split(_BATCH)])
     finally:
@@ -135,10 +135,15 @@ def _stand(
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean of all batches
         norm.train()
-    dtype = next(generator.parameters()).dtype
+    dtype = _dtype(generator)
     for batch in range(batches):
         generator(latent.numbered(batch * _BATCH, _BATCH, seed=seed, purpose="standing").to(device, dtype))
     generator.eval()
+
+
+def _dtype(generator: nn.Module) -> torch.dtype:
+    """Of its weights, for its latents."""
+    return next((weight.dtype for weight in generator.parameters()), torch.float32)
 
 
 def batch_norms(network: nn.Module) -> list[Any]:

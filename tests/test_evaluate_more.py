@@ -130,6 +130,15 @@ def test_statistics_go_out_and_come_back(
     assert "64 features, the reference statistics are of 9" in refused(
         capsys, files / "fake", "--reference", tmp_path / "small.npz", *words
     )
+    turned, negative = sigma.copy(), sigma - 2 * sigma.max() * np.eye(64)
+    turned[3, 5] += sigma.max()
+    for name, wrong, says in (
+        ("turned", turned, "is not symmetric"), ("negative", negative, "below 0, and so is no covariance"),
+        ("complex", sigma + 1j, "they are complex"),
+    ):  # fmt: skip
+        np.savez(tmp_path / f"{name}.npz", mu=mu, sigma=wrong)
+        err = refused(capsys, files / "fake", "--reference", tmp_path / f"{name}.npz", *words)
+        assert says in err
     np.savez(tmp_path / "other.npz", mu=mu, sigma=sigma, extractor="vgg16")
     assert "was made with extractor vgg16, and this evaluation has digits" in refused(
         capsys, files / "fake", "--reference", tmp_path / "other.npz", *words
@@ -301,6 +310,15 @@ class Grey(torch.nn.Module):
         return torch.where(z[:, :1, None, None] > 1.5, torch.nan, x) if self.bad else x
 
 
+class Noise(torch.nn.Module):
+    """What has nothing to learn is a generator too."""
+
+    latent_dim = 256
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z.view(-1, 1, 16, 16).tanh()
+
+
 def test_any_generator_by_its_name(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [
         "generator._target_=tests.test_evaluate_more.Grey",
@@ -328,6 +346,10 @@ def test_any_generator_by_its_name(files: Path, capsys: pytest.CaptureFixture[st
     )
     assert "--reference PATH, or data=NAME" in refused(capsys, *words, code=2)
     assert "unexpected keyword argument 'wide'" in refused(capsys, *words, "generator.wide=3", "data=digits")
+    fixed = ganlab.evaluate_generator(
+        Noise(), None, ["data=digits", "evaluation=digits", "evaluation.n_fake=9"]
+    )
+    assert fixed.metrics["fid_digits"] > 100
     linear = "generator._target_=torch.nn.Identity"
     assert "with a latent_dim, Identity is none" in refused(capsys, linear, "data=digits")
 

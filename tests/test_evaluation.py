@@ -184,6 +184,19 @@ def test_sampler_is_asked_for_every_position_once(tmp_path, held_out) -> None:
     assert asked == list(range(101))
 
 
+def test_the_clock_starts_before_the_first_batch(tmp_path, held_out) -> None:
+    ticks: list[tuple[str, int, int]] = []
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=200, batch_size=90)
+    evaluation(sampler(held_out), metrics=["fid_digits"], tick=lambda *tick: ticks.append(tick))
+    of_samples = [tick for tick in ticks if tick[0] == "samples"]
+    assert of_samples == [("samples", done, 200) for done in (0, 90, 90, 20)]
+    assert ticks[0] == ("reference", 0, 901)
+    MixtureEvaluation(data=Ring(n=10), n_fake=7)(
+        lambda n: torch.zeros(len(n), 2), tick=lambda *tick: ticks.append(tick)
+    )
+    assert ticks[-2:] == [("samples", 0, 7), ("samples", 7, 7)]
+
+
 def test_reference_is_computed_once_and_again_when_its_file_is_corrupt(
     tmp_path, held_out, monkeypatch, caplog
 ) -> None:
@@ -389,6 +402,15 @@ def test_changed_weights_of_the_classifier_are_refused(tmp_path, held_out, monke
         evaluate(held_out, cache=tmp_path)
 
 
+def test_an_extractor_that_makes_nan_is_named(tmp_path, held_out) -> None:
+    from ganlab.evaluation.extractors import DigitsExtractor
+
+    broken = DigitsExtractor("broken")
+    broken.classifier.body[0].weight[3] = torch.nan
+    with pytest.raises(EvaluationError, match="the extractor broken makes NaN or infinite features"):
+        evaluate(held_out, cache=tmp_path, extractor=broken)
+
+
 @pytest.mark.parametrize("extractor", ["inception-v3-compat", "digits"])
 def test_weights_of_something_else_are_refused(extractor, tmp_path, held_out) -> None:
     text, other, code = tmp_path / "text.pth", tmp_path / "other.pth", tmp_path / "code.pth"
@@ -396,8 +418,11 @@ def test_weights_of_something_else_are_refused(extractor, tmp_path, held_out) ->
     torch.save({"weight": torch.zeros(3)}, other)
     torch.save(print, code)  # a pickle that names a function
     for path in (text, other, code):
-        with pytest.raises(EvaluationError, match=f"{path.name} holds no weights of {extractor}"):
+        with pytest.raises(EvaluationError, match=f"{path.name} holds no weights of {extractor}") as refusal:
             evaluate(held_out, cache=tmp_path, extractor=extractor, weights=path)
+        published = {"digits": weights_files.DIGITS_SHA256}.get(extractor, weights_files.INCEPTION_SHA256)
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert f"it has sha256 {found}, the published weights {published}" in str(refusal.value)
     with pytest.raises(EvaluationError, match="there is no file"):
         evaluate(held_out, cache=tmp_path, extractor=extractor, weights=tmp_path / "missing.pth")
 

@@ -190,7 +190,10 @@ def _construct(name: str, path: Path | None) -> FeatureExtractorBase:
         ) as error:  # fmt: skip
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             if path is not None:
-                raise EvaluationError(f"{path} holds no weights of {name}: {reason}") from error
+                right = f", the published weights {_PUBLISHED[name]}" if name in _PUBLISHED else ""
+                raise EvaluationError(
+                    f"{path} holds no weights of {name} ({reason}); it has sha256 {file_sha256(path)}{right}"
+                ) from error
             raise EvaluationError(
                 f"cannot fetch the weights of {name} ({reason}): run 'ganlab prefetch evaluation=inception"
                 f" extractor={name}' where there is internet, or set evaluation.weights to a file of them"

@@ -75,6 +75,8 @@ class MixtureEvaluation(Evaluation):
 
         def run() -> Tensor:
             numbers = shards.positions(self.n_fake)
+            if tick is not None:
+                tick("samples", 0, self.n_fake)
             parts = [torch.empty(0, *self.data.shape, dtype=torch.float64, device=device)]
             for start in range(0, len(numbers), self.batch_size):
                 some = numbers[start : start + self.batch_size]

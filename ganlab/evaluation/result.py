@@ -22,7 +22,8 @@ Sampler = Callable[[range], Tensor]
 """``sample(numbers)``: the fakes with these numbers, the same whatever else is asked for and in which batches."""
 
 Tick = Callable[[str, int, int], None]
-"""``tick(what, done, total)``: so many more of `total` images of a kind are done, over all processes together."""
+"""``tick(what, done, total)``: so many more of `total` images of a kind are done, over all processes together; 0 when
+the work on them begins."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Evaluation(ABC):
 
         Args:
             metrics: some of `names`; None: the standard ones.
-            tick: called after every batch.
+            tick: called before the first and after every batch.
         """
 
     def afresh(self, *, seed: int, n_fake: int | None) -> Self:
