@@ -15,6 +15,7 @@ from ganlab.evaluation.shards import Shards
 
 if TYPE_CHECKING:  # importing them takes seconds
     from ganlab.evaluation.extractors import Extractor
+    from ganlab.evaluation.measures import Wanted
     from ganlab.evaluation.reference import Depth, Reference, ReferenceCache
     from ganlab.evaluation.statistics import StatisticsFile
 
@@ -39,7 +40,7 @@ class ImageEvaluation(Evaluation):
     Metrics: ``fid``, ``is``, ``is_std``, ``kid``, ``kid_std`` for inception-v3-compat, ``fid_<extractor>`` and so on
     for others; ``precision_``, ``recall_``, ``density_`` and ``coverage_<extractor>``; where the reference is the split
     to train on, ``memorisation``.  If the
-    extractor is the data set's own classifier, also ``certain_share`` (of fakes classified with probability >= 0.9),
+    extractor is the data set's own classifier, which has the data set's name and as many logits as classes, also ``certain_share`` (of fakes classified with probability >= 0.9),
     ``min_class_share`` (of the rarest class among those) and ``class_distance`` (total variation between the classes
     of the fakes and of the real images, in [0, 1]).
 
@@ -147,10 +148,9 @@ class ImageEvaluation(Evaluation):
         tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         from ganlab.evaluation.features import extract
-        from ganlab.evaluation.measures import Wanted, measures, warn_of_bias
+        from ganlab.evaluation.measures import measures, warn_of_bias
 
-        wanted = Wanted({name for name in self._possible if self._full(name) in self.choose(metrics)})
-        shards = Shards()
+        wanted, shards = self.wanted(metrics), Shards()
         shards.together(lambda: self._extractor.to(device))
         reference = self._reference_of(wanted.depth, device, shards, tick)
         fakes = extract(
@@ -176,6 +176,12 @@ class ImageEvaluation(Evaluation):
     def _pictures(self, sample: Sampler, pairs: list[dict[str, int]]) -> Tensor:
         fakes = [sample(range(pair["fake"], pair["fake"] + 1))[0].cpu() for pair in pairs]
         return torch.stack([torch.stack(fakes), self._real.x[[pair["real"] for pair in pairs]]], dim=1)
+
+    def wanted(self, metrics: Sequence[str] | None) -> "Wanted":
+        """What these metrics must see."""
+        from ganlab.evaluation.measures import Wanted
+
+        return Wanted({name for name in self._possible if self._full(name) in self.choose(metrics)})
 
     def prefetch(self) -> list[Path]:
         return [path for path in [self._extractor.path] if path]  # loading it downloads what is missing
