@@ -14,10 +14,10 @@ import torch
 import ganlab
 from ganlab import config
 from ganlab.cli import main
-from ganlab.commands.evaluate import table
 from ganlab.data import Digits, Ring
 from ganlab.errors import EvaluationError
 from ganlab.evaluation import MixtureEvaluation, Result, evaluate_folders
+from ganlab.evaluation.words import table
 from ganlab.images import save_folder
 from ganlab.latent import Latent
 from ganlab.networks import DCGANGenerator

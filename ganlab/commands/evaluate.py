@@ -118,6 +118,8 @@ def _found(
     name: str, head: str, result: "Result", arguments: argparse.Namespace, **more: str
 ) -> dict[str, Any]:
     """What is printed of a result, as JSON and in words; its picture is drawn."""
+    from ganlab.evaluation.words import table
+
     said = f"{head}\n{table(result)}"
     if arguments.pairs:
         from ganlab.images import save_grid
@@ -213,6 +215,7 @@ def _saved(path: Path) -> dict[str, Any]:
 
 
 def _ranked(results: dict[str, dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any]:
+    from ganlab.evaluation.words import number
     from ganlab.protocol import rank
 
     metric, names = rank(results)
@@ -223,35 +226,10 @@ def _ranked(results: dict[str, dict[str, Any]], asked: dict[str, Any]) -> dict[s
     print(f"by {metric}, best first")
     for place, name in enumerate(names, start=1):
         spread, metrics = results[name].get("spread", {}), results[name]["metrics"]
-        numbers = [f"{key} {_number(metrics[key], spread.get(key))}" for key in shared]
+        numbers = [f"{key} {number(metrics[key], spread.get(key))}" for key in shared]
         print(f"  {place}  {name:<{width}}  {'  '.join(numbers)}")
         results[name].pop("said")
     return {"ranked_by": metric, "ranking": [results[name] for name in names]}
-
-
-def _number(value: float, spread: float | None) -> str:
-    return f"{value:.6g}" if spread is None else f"{value:.6g} ± {spread:.2g}"
-
-
-def table(result: "Result") -> str:
-    """Metrics, one on a line, and below them what a reader must know to compare them."""
-    width = max(map(len, result.metrics))
-    lines = [
-        f"  {name:<{width}}  {_number(value, result.spread.get(name))}"
-        for name, value in result.metrics.items()
-    ]
-    if result.metrics.get("memorisation", 0) > 0.5:
-        lines.append(
-            "  memorisation above 0.5: most samples lie closer to a training image than fresh images do"
-        )
-    protocol = result.protocol
-    words = [str(protocol["extractor"])] if "extractor" in protocol else []
-    words += [f"{protocol['n_fake']:,} samples", f"reference {protocol['reference']}"]
-    words += [f"{len(seeds)} sampling seeds"] if isinstance(seeds := protocol.get("seed"), list) else []
-    if "weights_averaged" in protocol:
-        words.append("averaged weights" if protocol["weights_averaged"] else "raw weights")
-        words.append(f"{protocol['images']:,} images seen")
-    return "\n".join([*lines, f"  ({', '.join(words)}; --json prints the whole protocol)"])
 
 
 def examples(arguments: argparse.Namespace) -> str:

@@ -19,19 +19,10 @@ if TYPE_CHECKING:  # importing them takes seconds
     from ganlab.evaluation.reference import Depth, Reference, ReferenceCache
     from ganlab.evaluation.statistics import StatisticsFile
 
-_SUFFIXED = (
-    "fid",
-    "is",
-    "is_std",
-    "kid",
-    "kid_std",
-)  # bare for inception-v3-compat, the extractor of the literature
-_NAMED = (
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-)  # always with their extractor: they have no customary one
+# bare for inception-v3-compat, the extractor of the literature
+_SUFFIXED = ("fid", "is", "is_std", "kid", "kid_std")
+# always with their extractor: they have no customary one
+_NAMED = ("precision", "recall", "density", "coverage")
 
 
 class ImageEvaluation(Evaluation):
@@ -90,14 +81,7 @@ class ImageEvaluation(Evaluation):
         self.extractor, self.weights = extractor, None if weights is None else Path(weights)
         self.n_fake, self.batch_size, self.seed = n_fake, batch_size, seed
         self.name = _name(extractor)
-        names = {
-            "fid": "min",
-            "is": "max",
-            "kid": "min",
-            "coverage": "max",
-            "precision": "max",
-            "recall": "max",
-        }
+        names = {"fid": "min", "kid": "min"} | dict.fromkeys(("is", "coverage", "precision", "recall"), "max")
         self.directions = {self._full(name): way for name, way in names.items()}
         self.selects = self._full("fid")
         self._metrics, self._references = metrics, dict["Depth", "Reference | None"]()
