@@ -12,8 +12,8 @@ _EVERY = 30.0  # seconds between two lines there
 class Countdown:
     """A bar with the time left for every kind of work; where there is no terminal a line now and then.
 
-    Call it as ``countdown(what, done, total)``: so many more of `total` are done.  A kind of work that is complete
-    begins anew at its next call.
+    Call it as ``countdown(what, done, total)``: so many more of `total` are done, 0 where the work begins.  A kind of
+    work that is complete begins anew at its next call.
     """
 
     def __init__(self) -> None:

@@ -10,8 +10,8 @@ from ganlab.errors import EvaluationError
 # protocol says how it was measured.
 OF_ONE_NUMBER = frozenset(
     {
-        "batch_size", "checkpoint_sha256", "generator", "images", "processes", "samples", "samples_sha256", "seed",
-        "torch", "torch_fidelity",
+        "batch_size", "checkpoint_sha256", "ganlab", "generator", "images", "pillow", "pot", "processes", "samples",
+        "samples_sha256", "seed", "torch", "torch_fidelity", "torchvision",
     }
 )  # fmt: skip
 # What only whoever made the samples knows: where one side does not say, as of a folder of images, it sets none apart.
@@ -23,14 +23,20 @@ def how(protocol: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in protocol.items() if name not in OF_ONE_NUMBER}
 
 
+def _compared(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """`how` without the name of a reference whose content is known: a copy of a folder is the same reference."""
+    known = "reference_sha256" in protocol
+    return {name: value for name, value in how(protocol).items() if not (known and name == "reference")}
+
+
 def identity(protocol: Mapping[str, Any]) -> str:
     """One text for all protocols with the same fields whose numbers may be ranked together."""
-    return json.dumps(how(protocol), sort_keys=True)
+    return json.dumps(_compared(protocol), sort_keys=True)
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Fields, sorted, that keep the numbers of two protocols apart; empty if they are comparable."""
-    first, second = how(one), how(other)
+    first, second = _compared(one), _compared(other)
     names = (first.keys() | second.keys()) - (OF_THE_SAMPLER - (first.keys() & second.keys()))
     absent = object()
     return sorted(name for name in names if first.get(name, absent) != second.get(name, absent))

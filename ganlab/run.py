@@ -121,7 +121,8 @@ class Run:
             metrics: names of those to measure, ``fid`` for ``fid_digits`` will do; None: the standard ones.
             device: to generate and to measure on; None: a GPU if there is one.
             averaged: measure the moving average of the weights, not those of the last step.
-            seeds: how many sampling seeds; metrics are then means, with their spread.
+            seeds: how many sampling seeds; metrics are then means, with their spread.  The one that chose the best
+                checkpoint is not among them where that is measured.
             truncation: keep |z| below it, see `Latent.numbered`.
             batch_norm: statistics of the generator's BatchNorm, see `choose_statistics`.
             config_dir: folders with YAML of the user's own.
@@ -133,8 +134,30 @@ class Run:
         Raises:
             GanlabError: no checkpoint yet, an unknown metric, missing weights or data, or parts that do not fit.
         """
-        path = self.checkpoint
         cfg, source, evaluation = self.evaluation(overrides, config_dir)
+        if (
+            seeds
+            and self.checkpoint == self.folder.best_checkpoint
+            and evaluation.seed == self._choosing_seed
+        ):
+            evaluation = evaluation.afresh(seed=evaluation.seed + 1, n_fake=None)
+        return self.measure(
+            evaluation, cfg, source, metrics=metrics, device=device, averaged=averaged, seeds=seeds,
+            truncation=truncation, batch_norm=batch_norm, tick=tick,
+        )  # fmt: skip
+
+    @property
+    def _choosing_seed(self) -> int | None:
+        """Of the samples by which the best checkpoint was chosen."""
+        return self.config.evaluation.get("seed")
+
+    def measure(
+        self, evaluation: Evaluation, cfg: DictConfig, source: DataSource, *, metrics: Sequence[str] | None = None,
+        device: torch.device | str | None = None, averaged: bool = True, seeds: int | None = None,
+        truncation: float | None = None, batch_norm: str = "running", tick: Tick | None = None,
+    ) -> Result:  # fmt: skip
+        """`evaluate` by an evaluation that there is already, of the run's data and configuration."""
+        path = self.checkpoint
         checkpoint, sha256 = load_checkpoint(path), file_sha256(path)  # while it trains, old ones go
         generator = self._generator(path, checkpoint, cfg, source, averaged=averaged)
         result = measure_generator(

@@ -11,12 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ganlab.atomic import atomic_file
 from ganlab.errors import CheckpointError, GanlabError
+from ganlab.versions import versions
 
 _REPORTED = (
     "ganlab",
@@ -198,12 +198,6 @@ def _read_json(path: Path, default: Any) -> Any:
 
 def environment() -> dict[str, Any]:
     """What a run depended on besides its configuration."""
-    versions: dict[str, str | None] = {}
-    for package in _REPORTED:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -213,7 +207,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
-        "versions": versions,
+        "versions": versions(_REPORTED),
     }
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganlab.data.source import to_uint8
 from ganlab.errors import EvaluationError
@@ -27,7 +29,7 @@ def generate(
     training = generator.training
     generator.eval()
     try:
-        dtype = next(generator.parameters()).dtype
+        dtype = _dtype(generator)
         with torch.autocast(torch.device(device).type, enabled=False):
             samples = torch.cat([generator(z.to(device, dtype)) for z in latents.split(_BATCH)])
     finally:
@@ -43,16 +45,29 @@ def evaluation_samples(
 ) -> Callable[[range], Tensor]:  # fmt: skip
     """A function of numbers -> the samples with these numbers, for evaluations.
 
-    It raises EvaluationError for a sample that is NaN or infinite: as uint8 it would look like any other.
+    It raises EvaluationError for a sample that is NaN or infinite: as uint8 it would look like any other.  Where G's
+    BatchNorm uses the statistics of a batch, that is always the same one: samples 0 to 255, 256 to 511, and so on.
     """
 
+    def latents(start: int, n: int) -> Tensor:
+        return latent.numbered(start, n, seed=seed, purpose="evaluation", truncation=truncation)
+
     def sample(numbers: range) -> Tensor:
-        between = latent.numbered(
-            numbers[0], numbers[-1] - numbers[0] + 1, seed=seed, purpose="evaluation", truncation=truncation
-        )
+        between = latents(numbers[0], numbers[-1] - numbers[0] + 1)
         return generate(generator, between[:: numbers.step], device=device, numbers=numbers)
 
-    return sample
+    @lru_cache(maxsize=1)  # smaller batches of an evaluation share it
+    def whole(batch: int) -> Tensor:
+        numbers = range(batch * _BATCH, (batch + 1) * _BATCH)
+        return generate(generator, latents(numbers[0], _BATCH), device=device, numbers=numbers)
+
+    def sample_from_batches(numbers: range) -> Tensor:
+        first = numbers[0] // _BATCH
+        batches = torch.cat([whole(batch) for batch in range(first, numbers[-1] // _BATCH + 1)])
+        return batches[numbers[0] - first * _BATCH :][: numbers[-1] - numbers[0] + 1 : numbers.step]
+
+    coupled = any(norm.running_mean is None for norm in batch_norms(generator))
+    return sample_from_batches if coupled else sample
 
 
 def measure_generator(
@@ -80,7 +95,7 @@ def choose_statistics(
 
     Args:
         generator: changed in place, unless the choice is ``running``.
-        choice: ``running`` averages of training; those of each ``batch``; ``standing:N``, the mean statistics over N
+        choice: ``running`` averages of training; those of each ``batch`` of 256; ``standing:N``, the mean statistics over N
             batches of 256 latents (Brock et al. 2019), which do not lag behind the weights.
 
     Raises:
@@ -91,7 +106,7 @@ def choose_statistics(
         word == "standing" and count.isdecimal() and int(count) > 0
     ):
         raise EvaluationError(f"batch_norm must be running, batch or standing:N, got '{choice}'")
-    norms = batch_norms(generator)
+    norms = [norm for norm in batch_norms(generator) if norm.track_running_stats]
     if not norms:
         return "none"
     if word == "standing":
@@ -102,6 +117,7 @@ def choose_statistics(
             norm.running_mean = norm.running_var = norm.num_batches_tracked = (
                 None  # then a batch's own are used
             )
+        return f"statistics of each batch of {_BATCH}"
     return word
 
 
@@ -119,13 +135,17 @@ def _stand(
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean of all batches
         norm.train()
-    dtype = next(generator.parameters()).dtype
+    dtype = _dtype(generator)
     for batch in range(batches):
         generator(latent.numbered(batch * _BATCH, _BATCH, seed=seed, purpose="standing").to(device, dtype))
     generator.eval()
 
 
+def _dtype(generator: nn.Module) -> torch.dtype:
+    """Of its weights, for its latents."""
+    return next((weight.dtype for weight in generator.parameters()), torch.float32)
+
+
 def batch_norms(network: nn.Module) -> list[Any]:
-    """Its BatchNorm layers with running statistics."""
-    kinds = (nn.BatchNorm1d, nn.BatchNorm2d)
-    return [layer for layer in network.modules() if isinstance(layer, kinds) and layer.track_running_stats]
+    """Its BatchNorm layers."""
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]

@@ -1,22 +1,22 @@
 """The last checkpoint and the best one, measured once more on samples that had no part in the choice."""
 
-from pathlib import Path
+import time
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
-from ganlab.evaluation import Evaluation, Result
+from ganlab.countdown import Countdown
+from ganlab.data import DataSource
+from ganlab.evaluation import Evaluation
 from ganlab.evaluation.shards import Shards
-from ganlab.latent import Latent
 from ganlab.run import Run
 from ganlab.runs import RunFolder
-from ganlab.sampling import measure_generator
 
 
 def compare_checkpoints(
-    cfg: DictConfig, evaluation: Evaluation, folder: RunFolder, *, device: torch.device | str
-) -> None:
+    cfg: DictConfig, source: DataSource, evaluation: Evaluation, folder: RunFolder, *, device: torch.device | str
+) -> None:  # fmt: skip
     """Write ``selection`` to the summary: the metric that selects, of the last and of the best checkpoint.
 
     The best of many noisy numbers is too good; so both are measured with sampling seeds that the choice has not seen.
@@ -25,26 +25,30 @@ def compare_checkpoints(
     metric, seeds = evaluation.selects, cfg.selection.seeds
     if metric is None or not seeds or not folder.best_checkpoint.is_file():
         return
+    began, countdown, first = time.perf_counter(), Countdown(), Shards().rank == 0
     fresh = evaluation.afresh(seed=evaluation.seed + 1, n_fake=cfg.selection.n_fake)
-    found: dict[Path, dict[str, Any]] = {}
-    selection: dict[str, Any] = {"metric": metric}
-    for which, path in (("last", folder.newest_checkpoint()), ("best", folder.best_checkpoint)):
-        run = Run(folder, path)
-        images = run.images
-        known = next((entry for entry in found.values() if entry["images"] == images), None)
-        if known is None:
-            result = _measure(run, cfg, fresh, metric, seeds, device)
-            known = {"images": images, "value": result.metrics[metric], "spread": result.spread.get(metric)}
-            selection["protocol"] = result.protocol
-        found[path] = selection[which] = known
-    if Shards().rank == 0:
-        folder.write_summary(selection=selection)
 
+    def measured(run: Run) -> dict[str, Any]:
+        result = run.measure(
+            fresh,
+            cfg,
+            source,
+            metrics=[metric],
+            device=device,
+            seeds=seeds,
+            tick=countdown if first else None,
+        )
+        value, spread = result.metrics[metric], result.spread.get(metric)
+        return {"value": value, "spread": spread, "protocol": result.protocol}
 
-def _measure(
-    run: Run, cfg: DictConfig, evaluation: Evaluation, metric: str, seeds: int, device: torch.device | str
-) -> Result:
-    latent = Latent(cfg.network.latent_dim, cfg.network.latent)
-    return measure_generator(
-        evaluation, run.generator(), latent, metrics=[metric], device=device, seeds=seeds
-    )
+    last, best = Run(folder), Run(folder, folder.best_checkpoint)
+    try:
+        of_last = measured(last)
+        of_best = of_last if best.images == last.images else measured(best)
+    finally:
+        countdown.close()
+    if first:
+        seconds = time.perf_counter() - began
+        folder.write_summary(
+            selection={"metric": metric, "last": of_last, "best": of_best, "seconds": seconds}
+        )

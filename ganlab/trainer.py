@@ -2,17 +2,19 @@
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning as L
 import torch
+import torch.distributed as dist
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from omegaconf import DictConfig
 
-from ganlab import launch
+from ganlab import config, launch
 from ganlab.checkpoints import AtomicCheckpointIO
 from ganlab.distributed import PlayersStrategy
 from ganlab.errors import ConfigError
@@ -39,6 +41,23 @@ def make_trainer(cfg: DictConfig) -> L.Trainer:
 def connect(trainer: L.Trainer) -> Ranks:
     """The processes that a Trainer trains in, started and connected; raises GanlabError if they cannot meet."""
     return trainer.strategy.start() if isinstance(trainer.strategy, PlayersStrategy) else Ranks()
+
+
+@contextmanager
+def together(device: str | None) -> Iterator[None]:
+    """The processes that torchrun or SLURM has started, connected while the block runs; nothing where it is one.
+
+    Args:
+        device: ``cpu`` where they are to meet for work on it; None: GPUs if there are any.
+    """
+    if launch.allocation() in (None, (1, 1)):
+        yield
+        return
+    connect(make_trainer(config.compose([f"trainer.accelerator={'cpu' if device == 'cpu' else 'auto'}"])))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
 
 
 def lightning_options(cfg: DictConfig) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 #!/bin/bash
 # Measure runs, one after another: sbatch slurm/evaluate.sh runs/A runs/B evaluation=inception evaluation.n_fake=50000
+# ... each on several GPUs:        sbatch --gpus-per-node=4 --ntasks-per-node=4 slurm/evaluate.sh ...
 # ... or one run in each task:     sbatch --array=0-1 slurm/evaluate.sh runs/A runs/B ...
 # What stands on sbatch's command line wins over the lines below; see README.md beside this file.
 #SBATCH --job-name=ganlab-evaluate

@@ -56,7 +56,7 @@ def crash_after(steps: int, cfg: DictConfig) -> None:
 
 @pytest.fixture(scope="session")
 def inception_file(tmp_path_factory) -> Path:
-    """A checkpoint in the official layout with He-initialised convolutions: features of a useful size."""
+    """A checkpoint in the official layout with He-initialised convolutions: features and logits of a useful size."""
     import torch_fidelity.feature_extractor_inceptionv3 as module
 
     class Skeleton(module.FeatureExtractorInceptionV3):
@@ -70,6 +70,7 @@ def inception_file(tmp_path_factory) -> Path:
         for layer in network.modules():
             if isinstance(layer, torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        network.fc.weight.data *= 50  # logits that spread, so that the inception score is not 1
     path = tmp_path_factory.mktemp("weights") / "inception.pth"
     torch.save(network.state_dict(), path)
     return path

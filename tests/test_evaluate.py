@@ -101,7 +101,7 @@ def test_another_evaluation_on_top_of_the_runs(run: ganlab.Run, tmp_path: Path) 
     (tmp_path / "evaluation" / "mine.yaml").write_text(mine)
     own = run.evaluate(["evaluation=mine", "evaluation.seed=3"], config_dir=[tmp_path], metrics=["is"])
     assert (own.protocol["n_fake"], own.protocol["seed"]) == (25, 3)
-    assert list(own.metrics) == ["is_digits"]
+    assert list(own.metrics) == ["is_digits", "is_std_digits"]
     with pytest.raises(EvaluationError, match=r"evaluation\.weights: there is no file nowhere\.pt"):
         run.evaluate(["evaluation=inception", "evaluation.weights=nowhere.pt"])
 

@@ -1,6 +1,8 @@
 """ganlab evaluate on whatever people have: NumPy files, statistics, generators; several seeds, and comparing."""
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,17 @@ import torch
 import ganlab
 from ganlab import config
 from ganlab.cli import main
-from ganlab.commands.evaluate import table
-from ganlab.data import Digits
+from ganlab.data import Digits, Ring
 from ganlab.errors import EvaluationError
-from ganlab.evaluation import Result
+from ganlab.evaluation import MixtureEvaluation, Result, evaluate_folders
+from ganlab.evaluation.words import table
 from ganlab.images import save_folder
 from ganlab.latent import Latent
 from ganlab.networks import DCGANGenerator
 from ganlab.protocol import better, differences, identity, rank
 from ganlab.sampling import choose_statistics, evaluation_samples, generate
 from tests.conftest import TINY
+from tests.processes import Group
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "protocol.schema.json").read_text())
 
@@ -73,13 +76,23 @@ def refused(capsys: pytest.CaptureFixture[str], *words: Any, code: int = 1) -> s
 # --- files -----------------------------------------------------------------------------------------------
 
 
-def test_one_set_of_images_in_every_form(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_set_of_images_in_every_form(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--reference", files / "real", "extractor=digits", "--metrics", "fid,kid,prc"]
     found = [json_of(capsys, files / name, *words) for name in ("fake", "fake.npy", "fake.npz")]
-    assert list(found[0]["metrics"]) == ["fid_digits", "kid_digits", "precision_digits", "recall_digits"]
+    assert list(found[0]["metrics"]) == [
+        "fid_digits", "kid_digits", "kid_std_digits", "precision_digits", "recall_digits",
+    ]  # fmt: skip
     assert found[0]["metrics"] == found[1]["metrics"] == found[2]["metrics"]
     assert all(one["protocol"]["samples_sha256"] == found[0]["protocol"]["samples_sha256"] for one in found)
-    assert found[0]["protocol"]["decoding"] is None
+    assert "decoding" not in found[0]["protocol"]
+    assert not any("quantisation" in one["protocol"] for one in found)
+    floats = np.load(files / "fake.npy") / 127.5 - 1
+    np.save(tmp_path / "floats.npy", floats.astype(np.float32))
+    quantised = json_of(capsys, tmp_path / "floats.npy", *words)
+    assert quantised["metrics"] == found[0]["metrics"]
+    assert quantised["protocol"]["quantisation"] == "uint8, rounded to nearest from [-1, 1], clipped"
     assert "seed" not in found[0]["protocol"]
 
 
@@ -117,6 +130,15 @@ def test_statistics_go_out_and_come_back(
     assert "64 features, the reference statistics are of 9" in refused(
         capsys, files / "fake", "--reference", tmp_path / "small.npz", *words
     )
+    turned, negative = sigma.copy(), sigma - 2 * sigma.max() * np.eye(64)
+    turned[3, 5] += sigma.max()
+    for name, wrong, says in (
+        ("turned", turned, "is not symmetric"), ("negative", negative, "below 0, and so is no covariance"),
+        ("complex", sigma + 1j, "they are complex"),
+    ):  # fmt: skip
+        np.savez(tmp_path / f"{name}.npz", mu=mu, sigma=wrong)
+        err = refused(capsys, files / "fake", "--reference", tmp_path / f"{name}.npz", *words)
+        assert says in err
     np.savez(tmp_path / "other.npz", mu=mu, sigma=sigma, extractor="vgg16")
     assert "was made with extractor vgg16, and this evaluation has digits" in refused(
         capsys, files / "fake", "--reference", tmp_path / "other.npz", *words
@@ -154,6 +176,7 @@ def test_the_picture_of_the_closest_pairs(
 
     out = tmp_path / "pairs.png"
     found = json_of(capsys, run.path, "--metrics", "fid", "--pairs", out)
+    assert list(found["metrics"]) == ["fid_digits", "memorisation"]
     pair = found["details"]["closest_pairs"][0]
     picture = np.asarray(Image.open(out))
     assert picture.ndim == 2
@@ -164,6 +187,45 @@ def test_the_picture_of_the_closest_pairs(
     real = Digits(resolution=8).split("train").x[pair["real"], 0]
     np.testing.assert_array_equal(small[2:10, 2:10], fake.numpy())
     np.testing.assert_array_equal(small[2:10, 12:20], real.numpy())
+
+
+def test_pairs_are_drawn_of_whatever_is_measured(
+    run: ganlab.Run, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    grey = ["generator._target_=tests.test_evaluate_more.Grey", "data=digits", "evaluation=digits", "--n", 40]
+    ours = ["data=digits", "evaluation=digits"]
+    (tmp_path / "saved.json").write_text(json.dumps(json_of(capsys, files / "fake.npy", *ours)))
+    for name, words in {
+        "folder": [files / "fake.npy", *ours, "--compare", tmp_path / "saved.json"],
+        "generator": grey,
+        "batch": [run.path, "--batch-norm", "batch"],
+        "standing": [run.path, "--batch-norm", "standing:1"],
+    }.items():
+        out = tmp_path / f"{name}.png"
+        assert main(["evaluate", *map(str, words), "--pairs", str(out)]) == 0
+        capsys.readouterr()
+        with Image.open(out) as picture:
+            assert picture.width > 100
+    found = evaluate_folders(files / "fake.npy", None, ours, metrics=["standard", "memorisation"])
+    assert found.pairs is not None
+    pairs, first = found.pairs(), found.details["closest_pairs"][0]
+    assert pairs.shape == (8, 2, 1, 16, 16)
+    assert torch.equal(pairs[0, 0], Digits().split("held_out").x[first["fake"]])
+    assert torch.equal(pairs[0, 1], Digits().split("train").x[first["real"]])
+
+    def nothing(*_: object) -> None:
+        raise AssertionError("measured")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ganlab.evaluation.ImageEvaluation, "__call__", nothing)
+        pairs_of = ["--pairs", tmp_path / "q.png"]
+        err = refused(capsys, run.path, "evaluation.reference=held_out", *pairs_of)
+        assert "has no metric 'memorisation'" in err
+        assert "the name of a .png" in refused(capsys, run.path, "--pairs", tmp_path / "q.gif", code=2)
+        assert "something to draw" in refused(capsys, tmp_path / "saved.json", *pairs_of, code=2)
+        assert "a generator has those" in refused(capsys, *grey, "--raw", code=2)
 
 
 def test_memorisation_is_said_aloud() -> None:
@@ -194,15 +256,32 @@ def test_statistics_of_batch_normalisation() -> None:
     torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(0), rtol=1e-4, atol=1e-5)
     standing = generate(generator, z)
     assert not torch.equal(standing, running)
-    assert choose_statistics(generator, latent, "batch", seed=0) == "batch"
+    assert choose_statistics(generator, latent, "batch", seed=0) == "statistics of each batch of 256"
     torch.testing.assert_close(generate(generator, z)[:3], generate(generator, z)[:3])
     assert not torch.equal(
         generate(generator, z)[:3], generate(generator, z[:3])
     )  # a sample depends on its batch
+    sample = evaluation_samples(generator, latent, seed=3)
+    everything = sample(range(600))
+    torch.testing.assert_close(everything[256:512], generate(generator, latent.numbered(256, 256, seed=3, purpose="evaluation")))  # fmt: skip
+    for numbers in (range(257), range(256, 257), range(1, 600, 3), range(250, 530), range(590, 600)):
+        torch.testing.assert_close(sample(numbers), everything[numbers.start : numbers.stop : numbers.step])
     for wrong in ("standing", "standing:0", "moving"):
         with pytest.raises(EvaluationError, match="must be running, batch or standing:N"):
             choose_statistics(generator, latent, wrong, seed=0)
     assert choose_statistics(torch.nn.Linear(2, 2), latent, "batch", seed=0) == "none"
+    synchronised = torch.nn.SyncBatchNorm.convert_sync_batchnorm(generator)
+    assert choose_statistics(synchronised, latent, "running", seed=0) == "running"
+
+
+def test_a_protocol_that_lacks_how_samples_were_drawn_is_none(
+    run: ganlab.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = json_of(capsys, run.path, "--metrics", "fid")
+    for field in ("seed", "quantisation", "truncation", "batch_norm", "weights_averaged", "images", "ganlab"):
+        less = {**found, "protocol": {k: v for k, v in found["protocol"].items() if k != field}}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(less, SCHEMA)
 
 
 def test_how_samples_were_drawn_is_told(run: ganlab.Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,6 +308,15 @@ class Grey(torch.nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         x = torch.tanh(self.scale * z[:, :1, None, None]).expand(-1, 1, 16, 16)
         return torch.where(z[:, :1, None, None] > 1.5, torch.nan, x) if self.bad else x
+
+
+class Noise(torch.nn.Module):
+    """What has nothing to learn is a generator too."""
+
+    latent_dim = 256
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z.view(-1, 1, 16, 16).tanh()
 
 
 def test_any_generator_by_its_name(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,6 +346,10 @@ def test_any_generator_by_its_name(files: Path, capsys: pytest.CaptureFixture[st
     )
     assert "--reference PATH, or data=NAME" in refused(capsys, *words, code=2)
     assert "unexpected keyword argument 'wide'" in refused(capsys, *words, "generator.wide=3", "data=digits")
+    fixed = ganlab.evaluate_generator(
+        Noise(), None, ["data=digits", "evaluation=digits", "evaluation.n_fake=9"]
+    )
+    assert fixed.metrics["fid_digits"] > 100
     linear = "generator._target_=torch.nn.Identity"
     assert "with a latent_dim, Identity is none" in refused(capsys, linear, "data=digits")
 
@@ -274,6 +366,7 @@ def test_like_protocols_are_ranked(
     words = ["evaluate", str(run.path), "--metrics", "fid,is", "--compare", str(tmp_path / "two.json")]
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    jsonschema.validate(found, SCHEMA)
     distances = [result["metrics"]["fid_digits"] for result in found["ranking"]]
     assert distances == sorted([one["metrics"]["fid_digits"], two["metrics"]["fid_digits"]])
     assert found["ranked_by"] == "fid_digits"
@@ -281,6 +374,54 @@ def test_like_protocols_are_ranked(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "by fid_digits, best first"
     assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
+
+
+def test_a_run_is_ranked_with_anybodys_images(
+    run: ganlab.Run, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "fake.npy", Digits(resolution=8).split("held_out").x[:30].numpy())
+    words = ["--metrics", "fid", "--n", 30]
+    ours = json_of(capsys, run.path, *words)
+    data = ["data=digits", "data.resolution=8", "evaluation=digits"]
+    theirs = json_of(capsys, tmp_path / "fake.npy", *words, *data)
+    assert differences(ours["protocol"], theirs["protocol"]) == []
+    (tmp_path / "ours.json").write_text(json.dumps(ours))
+    assert main(["evaluate", str(tmp_path / "fake.npy"), *map(str, words), *data, "--compare", str(tmp_path / "ours.json")]) == 0  # fmt: skip
+    best = capsys.readouterr().out.splitlines()[1].split()
+    assert best[1] == str(tmp_path / "fake.npy")  # real images
+
+
+def test_nothing_is_ranked_with_itself(run: ganlab.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    err = refused(capsys, run.path, "--metrics", "is", "--compare", f"{run.path}/", code=2)
+    assert f"{run.path} is to be compared with itself" in err
+
+
+def shared(path: Path) -> str:
+    said = io.StringIO()
+    with redirect_stdout(said):
+        assert (
+            main(["evaluate", str(path), "--metrics", "fid,is", "--n", "41", "--device", "cpu", "--json"])
+            == 0
+        )
+        assert not torch.distributed.is_initialized()
+        assert main(["evaluate", str(path), "--metrics", "fid", "--device", "cpu"]) == 0
+    return said.getvalue()
+
+
+def test_processes_that_a_launcher_started_share_the_work(
+    run: ganlab.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = json_of(capsys, run.path, "--metrics", "fid,is", "--n", "41")
+    with Group(2, shared, run.path) as group:
+        first, second = group.results()
+    assert second == ""  # one process prints
+    found = json.loads(first.splitlines()[0])
+    jsonschema.validate(found, SCHEMA)
+    assert found["protocol"].pop("processes") == 2
+    assert found["protocol"] == alone["protocol"]
+    assert list(found["metrics"]) == ["fid_digits", "is_digits", "is_std_digits"]
+    assert found["metrics"] == pytest.approx(alone["metrics"], rel=1e-6)
+    assert first.splitlines()[2].split()[0] == "fid_digits"
 
 
 def test_unlike_protocols_are_refused(
@@ -319,6 +460,10 @@ def test_which_fields_set_numbers_apart() -> None:
     assert [better(name) for name in ("fid_vgg16", "is", "is_std", "kid_std_digits", "w1")] == [
         "min", "max", None, None, "min",
     ]  # fmt: skip
+    named = {**ours, "reference": "folder:a/train", "reference_sha256": "1"}
+    copy = {**named, "reference": "folder:b/train", "ganlab": "2"}
+    assert (differences(named, copy), identity(named)) == ([], identity(copy))
+    assert differences(named, {**copy, "reference_sha256": "2"}) == ["reference_sha256"]
     results = {
         "a": {"metrics": {"is_std": 1, "is": 3.0}, "protocol": {}},
         "b": {"metrics": {"is": 5.0, "fid": 1}, "protocol": {}},
@@ -336,6 +481,18 @@ def test_mixtures_have_a_protocol_too(tmp_path: Path, capsys: pytest.CaptureFixt
     found = json_of(capsys, run.path, "--metrics", "modes,w1,jsd", "--seeds", "2")
     assert list(found["metrics"]) == ["modes", "w1", "jsd"]
     assert 0 < found["metrics"]["jsd"] <= np.log(2) + 1e-9
+
+
+def test_mixtures_of_other_modes_are_other_references() -> None:
+    def protocol(**options: Any) -> dict[str, Any]:
+        data = Ring(n=10, **options)
+        x = data.sample(5, torch.Generator().manual_seed(0))[0]
+        return MixtureEvaluation(data=data, n_fake=5)(lambda n: x[n.start : n.stop]).protocol
+
+    assert differences(protocol(), protocol()) == []
+    assert differences(protocol(), protocol(radius=2.0)) == ["reference_sha256"]
+    assert protocol()["points_transported"] == 5
+    assert protocol()["torch"] == torch.__version__
 
 
 # --- extractors ------------------------------------------------------------------------------------------

@@ -15,12 +15,12 @@ import ganlab.evaluation.reference
 import ganlab.evaluation.weights_files as weights_files
 from ganlab.data import Digits, Grid, Ring
 from ganlab.errors import ConfigError, EvaluationError
-from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, NoEvaluation, Result
+from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, NoEvaluation, Result, neighbours
 from ganlab.evaluation.classifier import DigitClassifier
 from ganlab.evaluation.frechet import Moments, MomentSum, frechet_distance
 from ganlab.evaluation.measures import class_shares
 from ganlab.evaluation.mixtures import mode_metrics
-from ganlab.evaluation.neighbours import density_and_coverage, kth_neighbour, memorisation, radii
+from ganlab.evaluation.neighbours import density_and_coverage, kth_neighbour, memorisation, nearest, radii
 from ganlab.evaluation.train_classifier import accuracy, train
 from ganlab.protocol import differences
 
@@ -88,6 +88,18 @@ def test_density_and_coverage_by_hand() -> None:
 def test_equal_rows_are_at_distance_zero() -> None:
     x = 1000 + torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
     assert kth_neighbour(x, x.flip(0)).max() < 1e-4
+
+
+def test_neighbours_do_not_depend_on_the_blocks_they_are_sought_in(monkeypatch) -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(23, 4, generator=draw), torch.randn(31, 4, generator=draw)
+    expected = (x.double()[:, None] - y.double()).square().sum(2).sqrt().sort(1)
+    monkeypatch.setattr(neighbours, "_ROWS", 7)
+    monkeypatch.setattr(neighbours, "_COLUMNS", 3)  # fewer than are sought
+    distance, number = nearest(x, y, k=5)
+    torch.testing.assert_close(distance, expected.values[:, :5])
+    assert torch.equal(number, expected.indices[:, :5])
+    torch.testing.assert_close(kth_neighbour(x, y, k=2), expected.values[:, 1])
 
 
 def test_memorisation_by_hand() -> None:
@@ -172,6 +184,19 @@ def test_sampler_is_asked_for_every_position_once(tmp_path, held_out) -> None:
     assert asked == list(range(101))
 
 
+def test_the_clock_starts_before_the_first_batch(tmp_path, held_out) -> None:
+    ticks: list[tuple[str, int, int]] = []
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=200, batch_size=90)
+    evaluation(sampler(held_out), metrics=["fid_digits"], tick=lambda *tick: ticks.append(tick))
+    of_samples = [tick for tick in ticks if tick[0] == "samples"]
+    assert of_samples == [("samples", done, 200) for done in (0, 90, 90, 20)]
+    assert ticks[0] == ("reference", 0, 901)
+    MixtureEvaluation(data=Ring(n=10), n_fake=7)(
+        lambda n: torch.zeros(len(n), 2), tick=lambda *tick: ticks.append(tick)
+    )
+    assert ticks[-2:] == [("samples", 0, 7), ("samples", 7, 7)]
+
+
 def test_reference_is_computed_once_and_again_when_its_file_is_corrupt(
     tmp_path, held_out, monkeypatch, caplog
 ) -> None:
@@ -217,6 +242,7 @@ def test_the_protocol_says_what_the_number_rests_on(tmp_path, held_out) -> None:
         "n_fake": 200, "n_real": len(train),
         "reference": "digits/train", "reference_sha256": train.sha256, "shape": [1, 16, 16], "seed": 7,
         "dtype": "float32", "batch_size": 50, "torch_fidelity": "0.4.0", "inception_score_splits": 10,
+        "torch": torch.__version__,
     }  # fmt: skip
     assert {key: protocol[key] for key in expected} == expected
 
@@ -299,7 +325,7 @@ def test_without_internet_the_prefetch_command_is_named(tmp_path, no_hub, monkey
     assert not list((tmp_path).rglob("*.pth*"))
 
 
-@pytest.mark.parametrize("extractor", ["clip-vit-b-32", "dinov2-vit-s-14"])
+@pytest.mark.parametrize("extractor", ["clip-vit-b-32", "dinov2-vit-s-14", "vgg16"])
 def test_torch_fidelitys_other_extractors_name_it_too(extractor, tmp_path, no_hub, monkeypatch) -> None:
     for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -307,6 +333,29 @@ def test_torch_fidelitys_other_extractors_name_it_too(extractor, tmp_path, no_hu
     evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, extractor=extractor)
     with pytest.raises(EvaluationError, match=f"ganlab prefetch evaluation=inception extractor={extractor}'"):
         evaluation.prefetch()
+
+
+def test_weights_have_one_hash_whoever_fetched_them(tmp_path, no_hub, monkeypatch) -> None:
+    from ganlab.evaluation import extractors
+
+    class Downloaded(extractors.DigitsExtractor):
+        """Fetches its weights by torch.hub where it is given none, as torch-fidelity's do."""
+
+        def __init__(self, name, features_list, feature_extractor_weights_path=None, **unused) -> None:
+            super().__init__(name, features_list, feature_extractor_weights_path or str(hub))
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    hub, own = Path(torch.hub.get_dir()) / "checkpoints" / "vgg16-1.pth", tmp_path / "own.pth"
+    hub.parent.mkdir(parents=True)
+    for path in (hub, own):
+        path.write_bytes(weights_files.DIGITS.read_bytes())
+    monkeypatch.setitem(extractors.FEATURE_EXTRACTORS_REGISTRY, "vgg16", Downloaded)
+    fetched, given = (
+        ImageEvaluation(data=Digits(), cache=tmp_path, extractor="vgg16", weights=weights)
+        for weights in (None, own)
+    )
+    assert fetched.prefetch() == [hub]
+    assert differences(fetched.protocol, given.protocol) == []
 
 
 def test_half_precision_is_another_protocol(tmp_path, held_out) -> None:
@@ -353,6 +402,15 @@ def test_changed_weights_of_the_classifier_are_refused(tmp_path, held_out, monke
         evaluate(held_out, cache=tmp_path)
 
 
+def test_an_extractor_that_makes_nan_is_named(tmp_path, held_out) -> None:
+    from ganlab.evaluation.extractors import DigitsExtractor
+
+    broken = DigitsExtractor("broken")
+    broken.classifier.body[0].weight[3] = torch.nan
+    with pytest.raises(EvaluationError, match="the extractor broken makes NaN or infinite features"):
+        evaluate(held_out, cache=tmp_path, extractor=broken)
+
+
 @pytest.mark.parametrize("extractor", ["inception-v3-compat", "digits"])
 def test_weights_of_something_else_are_refused(extractor, tmp_path, held_out) -> None:
     text, other, code = tmp_path / "text.pth", tmp_path / "other.pth", tmp_path / "code.pth"
@@ -360,8 +418,11 @@ def test_weights_of_something_else_are_refused(extractor, tmp_path, held_out) ->
     torch.save({"weight": torch.zeros(3)}, other)
     torch.save(print, code)  # a pickle that names a function
     for path in (text, other, code):
-        with pytest.raises(EvaluationError, match=f"{path.name} holds no weights of {extractor}"):
+        with pytest.raises(EvaluationError, match=f"{path.name} holds no weights of {extractor}") as refusal:
             evaluate(held_out, cache=tmp_path, extractor=extractor, weights=path)
+        published = {"digits": weights_files.DIGITS_SHA256}.get(extractor, weights_files.INCEPTION_SHA256)
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert f"it has sha256 {found}, the published weights {published}" in str(refusal.value)
     with pytest.raises(EvaluationError, match="there is no file"):
         evaluate(held_out, cache=tmp_path, extractor=extractor, weights=tmp_path / "missing.pth")
 
@@ -403,6 +464,7 @@ def test_samples_of_another_kind_are_refused(wrong, tmp_path) -> None:
 ])  # fmt: skip
 def test_shipped_configurations_fit_their_classes(file, cls, data, tmp_path) -> None:
     options = yaml.safe_load((CONFIGS / f"{file}.yaml").read_text())
+    options = options.get("evaluation", options)
     assert options.pop("_target_") == f"ganlab.evaluation.{cls.__name__}"
     assert options.pop("every") > 0
     evaluation = cls(data=data, cache=tmp_path, **options)

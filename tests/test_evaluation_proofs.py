@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from ganlab.data import Digits, Gaussian1d, Grid, Ring, TensorSet
 from ganlab.errors import EvaluationError
-from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, once
+from ganlab.evaluation import ImageEvaluation, MixtureEvaluation, measures, once, reference
 from ganlab.evaluation.extractors import load_extractor
 from ganlab.evaluation.frechet import MomentSum, distance_of_the_truth, frechet_distance, symmetric_root
 from ganlab.evaluation.mixtures import lattice_jsd, transport_distance
@@ -103,6 +104,26 @@ def test_copies_are_flagged_with_and_without_a_held_out_split_and_fresh_images_a
     assert 0.25 < evaluate(mixed, cache, "memorisation", data=alone)["memorisation"] < 0.45
 
 
+def test_copies_of_a_set_larger_than_the_neighbourhoods_are_flagged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (measures, reference):
+        monkeypatch.setattr(module, "NEIGHBOURS_AMONG", 90)  # of 901 images
+    train, fresh = (Digits().split(split).x[-90:] for split in ("train", "held_out"))
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, n_fake=90)
+    found = evaluation(lambda n: train[n.start : n.stop], metrics=["memorisation"])
+    assert found.metrics["memorisation"] > 0.99
+    assert all(pair["real"] == 901 - 90 + pair["fake"] for pair in found.details["closest_pairs"])
+    assert evaluate(fresh, tmp_path, "memorisation")["memorisation"] < 0.2
+
+
+def test_copies_are_sought_in_the_training_set_alone(tmp_path: Path) -> None:
+    evaluation = ImageEvaluation(data=Digits(), cache=tmp_path, reference="held_out")
+    with pytest.raises(EvaluationError, match="has no metric 'memorisation'"):
+        evaluation.choose(["memorisation"])
+    assert "memorisation" not in evaluation.standard
+
+
 def test_closest_pairs_and_class_histogram(cache: Path) -> None:
     digits = Digits()
     held_out = digits.split("held_out")
@@ -131,7 +152,24 @@ def test_closest_pairs_and_class_histogram(cache: Path) -> None:
 def test_the_bias_of_few_samples_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     few = Digits().split("held_out").x[:40]
     distance = evaluate(few, tmp_path, "fid")["fid"]
-    assert caplog.text.count("40 fakes in 64 dimensions: FID is biased upwards, a perfect generator") == 1
+    said = "40 fakes and 901 real images in 64 dimensions: FID is biased upwards, a perfect generator"
+    assert caplog.text.count(said) == 1
+    told = float(caplog.text.split("would get about ")[1].split()[0])
+    assert told == pytest.approx(distance, rel=0.5)
+
+
+@pytest.mark.parametrize("n_fake", [40, 300])
+def test_so_is_the_bias_of_a_small_reference(
+    n_fake: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Few(Digits):
+        def _load(self, split: str) -> TensorSet:
+            return TensorSet(split, Digits().split(split).x[:40])
+
+    shuffled = torch.randperm(800, generator=torch.Generator().manual_seed(0))
+    real = Digits().split("held_out").x[shuffled[:n_fake]]
+    distance = evaluate(real, tmp_path, "fid", data=Few())["fid"]
+    assert f"{n_fake} fakes and 40 real images in 64 dimensions" in caplog.text
     told = float(caplog.text.split("would get about ")[1].split()[0])
     assert told == pytest.approx(distance, rel=0.5)
 
@@ -146,6 +184,13 @@ def test_the_bias_is_that_of_gaussian_draws() -> None:
         for _ in range(40)
     ]
     assert distance_of_the_truth(moments, root, n=30) == pytest.approx(sum(drawn) / 40, rel=0.4)
+    few = MomentSum(10).add(x[:50]).moments()
+    again = [
+        frechet_distance(*(MomentSum(10).add(x[torch.randint(4000, (n,), generator=draw)]).moments() for n in (50, 30)))
+        for _ in range(40)
+    ]  # fmt: skip
+    found = distance_of_the_truth(few, symmetric_root(few.covariance), n=30)
+    assert found == pytest.approx(sum(again) / 40, rel=0.4)
     assert distance_of_the_truth(moments, root, n=3000) < 0.05 * sum(drawn) / 40
 
 
@@ -211,7 +256,8 @@ def test_a_claim_is_waited_for_and_taken_over_from_the_dead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, looks = tmp_path / "made", []
-    assert once.wait_or_claim(path, lambda: None) is None
+    ours, theirs = (once.Turn.OURS, None), (once.Turn.THEIRS, None)
+    assert once.wait_or_claim(path, lambda: None) == ours
     claim = tmp_path / ".made.claim"
     assert claim.read_text().split()[1] == str(os.getpid())
 
@@ -219,22 +265,27 @@ def test_a_claim_is_waited_for_and_taken_over_from_the_dead(
         looks.append(1)
         return "made by another" if len(looks) == 3 else None
 
-    assert once.wait_or_claim(path, read) == "made by another"  # the claim's process, this one, is alive
+    found = (once.Turn.FOUND, "made by another")
+    assert once.wait_or_claim(path, read) == found  # the claim's process, this one, is alive
+    with monkeypatch.context() as patch, once.claimed(path):
+        patch.setattr(once, "PATIENCE", 0.3)
+        assert once.wait_or_claim(path, lambda: None) == theirs
+        assert claim.is_file()  # nobody takes work from a process that lives, however long it takes
     dead = subprocess.Popen([sys.executable, "-c", "pass"])
     dead.wait()
-    claim.write_text(f"{claim.read_text().split()[0]} {dead.pid}")
-    assert once.wait_or_claim(path, lambda: None) is None
+    claim.write_text(f"{socket.gethostname()} {dead.pid}")
+    assert once.wait_or_claim(path, lambda: None) == ours
     assert claim.read_text().split()[1] == str(os.getpid())
     monkeypatch.setattr(once, "SILENCE", 0.3)
     claim.write_text("another-host 1")
-    assert once.wait_or_claim(path, lambda: None) is None
+    assert once.wait_or_claim(path, lambda: None) == ours
     once.release(path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_live_claim_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(once, "TOUCH", 0.05)
-    assert once.wait_or_claim(tmp_path / "made", lambda: None) is None
+    assert once.wait_or_claim(tmp_path / "made", lambda: None) == (once.Turn.OURS, None)
     claim = tmp_path / ".made.claim"
     os.utime(claim, (0, 0))
     with once.claimed(tmp_path / "made"):

@@ -1,5 +1,7 @@
 """Several processes give the numbers of one: real groups over gloo, shares without padding, one cache."""
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +31,14 @@ class Pictures(DataSource):
         return TensorSet(f"pictures/{split}", pictures(53 if split == "train" else 19, len(split)))
 
 
-def extractor() -> Any:
+def extractor(name: str = "colours") -> Any:
     from torch_fidelity import FeatureExtractorBase
 
     class Colours(FeatureExtractorBase):
         """Twelve features and four classes that are no rounding error away from one another."""
 
         def __init__(self) -> None:
-            super().__init__("colours", ["features", "logits"])
+            super().__init__(name, ["features", "logits"])
             weight = torch.randn(16, 27, generator=torch.Generator().manual_seed(0))
             self.register_buffer("weight", weight)
 
@@ -104,6 +106,38 @@ def work(folder: Path) -> dict[str, Any]:
     return told
 
 
+def gathered(folder: Path) -> tuple[list[int], list[int]]:
+    """Numbers of values that travel to one process for FID, and for KID."""
+    from ganlab.evaluation.shards import Shards
+
+    torch.distributed.init_process_group("gloo")
+    sizes: list[int] = []
+    rows = Shards.rows
+
+    def counted(self: Shards, mine: Tensor, kept: Tensor) -> Tensor:
+        sizes.append(mine.numel())
+        return rows(self, mine, kept)
+
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Shards, "rows", counted)
+        for metric in ("fid_colours", "kid_colours"):
+            evaluation = ImageEvaluation(data=Pictures(), cache=folder, extractor=extractor(), n_fake=40)
+            evaluation(lambda n: pictures(40, 3)[n.start : n.stop : n.step], metrics=[metric])
+            told.append(sizes.copy())
+            sizes.clear()
+    torch.distributed.destroy_process_group()
+    return told[0], told[1]
+
+
+def test_no_process_gathers_features_for_fid(tmp_path: Path) -> None:
+    with Group(2, gathered, tmp_path) as group:
+        for of_fid, of_kid in group.results():
+            assert of_fid
+            assert set(of_fid) == {0}
+            assert 20 * 12 in of_kid
+
+
 @pytest.mark.parametrize("world", [2, 3])
 def test_the_number_of_processes_changes_nothing(world: int, tmp_path: Path) -> None:
     with Group(world, work, tmp_path) as group:
@@ -130,15 +164,32 @@ def test_the_number_of_processes_changes_nothing(world: int, tmp_path: Path) -> 
     assert len(files) == 1  # for all that was asked, and neither a claim nor a part is left
 
 
+def test_an_extractor_of_the_data_sets_name_is_its_classifier(tmp_path: Path) -> None:
+    class Labelled(Pictures):
+        classes = ("red", "green", "blue", "grey")
+
+        def _load(self, split: str) -> TensorSet:
+            return TensorSet(split, super()._load(split).x, torch.arange(53 if split == "train" else 19) % 4)
+
+    own = ImageEvaluation(data=Labelled(), cache=tmp_path, extractor=extractor("pictures"), n_fake=9)
+    found = own(lambda n: pictures(9, 3)[n.start : n.stop], metrics=["class_distance", "certain_share"])
+    assert set(found.details["class_histogram"]) == {"red", "green", "blue", "grey"}
+    assert found.details["class_histogram"]["red"]["real"] == pytest.approx(14 / 53)
+    foreign = ImageEvaluation(data=Labelled(), cache=tmp_path, extractor=extractor(), n_fake=9)
+    assert "class_distance" not in foreign.names
+
+
 def compute(folder: Path) -> tuple[dict[str, float], int]:
-    """One of several jobs that know nothing of one another."""
-    from ganlab.evaluation import reference
+    """One of several jobs that know nothing of one another; all of them wait longer than a turn."""
+    from ganlab.evaluation import once, reference
 
     made = []
     real = reference.ReferenceCache._compute
+    once.PATIENCE = 0.2
 
     def counted(self, *arguments):
         made.append(1)
+        time.sleep(1)
         return real(self, *arguments)
 
     reference.ReferenceCache._compute = counted
@@ -151,3 +202,34 @@ def test_jobs_that_start_together_compute_the_reference_once(tmp_path: Path) -> 
         (one, first), (two, second), (three, third) = group.results()
     assert first + second + third == 1
     assert one == two == three
+
+
+def compute_moments(folder: Path) -> int:
+    """A job that wants less than one that is at work already: it finds what it needs in the other's file."""
+    from ganlab.evaluation import reference
+
+    folder.joinpath("cache", "reference").mkdir(parents=True)
+    claims = folder.joinpath("cache", "reference").glob(".*.claim")
+    started, made = threading.Event(), []
+    real = reference.ReferenceCache._compute
+
+    def counted(self, depth, *arguments):
+        started.set()
+        made.append(depth)
+        time.sleep(0.5)
+        return real(self, depth, *arguments)
+
+    reference.ReferenceCache._compute = counted
+    deep = threading.Thread(target=measure, args=(folder / "cache", 7))
+    deep.start()
+    started.wait()
+    assert len(list(claims)) == 1
+    fid = ImageEvaluation(data=Pictures(), cache=folder / "cache", extractor=extractor(), n_fake=2)
+    fid(lambda n: pictures(len(n), 5), metrics=["fid_colours"])
+    deep.join()
+    return len(made)
+
+
+def test_jobs_that_want_unlike_depths_wait_for_one_another(tmp_path: Path) -> None:
+    with Group(1, compute_moments, tmp_path) as group:
+        assert group.results() == [1]

@@ -17,7 +17,7 @@ LAYERS = [
     ["cli"],
     ["commands"],
     ["report", "sweep"],
-    ["doctor", "illustrations", "pairs"],
+    ["doctor", "illustrations"],
     ["observers", "training"],
     ["parts", "resume", "trainer"],
     ["generators", "run", "selection"],
@@ -43,7 +43,7 @@ LAYERS = [
     ["imagefiles"],
     ["checkpoints", "config", "game", "interruption", "ranks", "runs", "randomness"],
     ["launch", "protocol"],
-    ["_torchvision", "atomic", "countdown", "errors", "health", "places"],
+    ["_torchvision", "atomic", "countdown", "errors", "health", "places", "versions"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -20,6 +20,7 @@ class Evaluate(OnClock):
 
     Attributes:
         final, best: the newest and the best value of each metric.
+        best_images: of the evaluation that gave the best value.
         selected: ``images`` and ``value`` of the evaluation whose checkpoint is kept as the best, since the first step.
     """
 
@@ -27,6 +28,7 @@ class Evaluate(OnClock):
         super().__init__(every=every, budget=budget)
         self.evaluation, self.metrics = evaluation, metrics
         self.best: dict[str, float] = {}
+        self.best_images: dict[str, int] = {}
         self.final: dict[str, float] = {}
         self.selected: dict[str, Any] | None = None
 
@@ -42,10 +44,11 @@ class Evaluate(OnClock):
             return
         result = measure_generator(evaluation, gan.generator_ema, gan.latent, device=gan.device)
         self.final = dict(result.metrics)
-        for name, value in result.metrics.items():
-            if name in evaluation.directions:
-                better = min if evaluation.directions[name] == "min" else max
-                self.best[name] = better(self.best.get(name, value), value)
+        for name, way in evaluation.directions.items():
+            if name in self.final and (
+                name not in self.best or _better(way, self.final[name], self.best[name])
+            ):
+                self.best[name], self.best_images[name] = self.final[name], gan.clock.images
         self._select(gan.clock.images)
         values = {f"eval/{name}": value for name, value in result.metrics.items()}
         values |= {f"best/{name}": value for name, value in self.best.items()}
@@ -53,19 +56,26 @@ class Evaluate(OnClock):
         self.metrics.write(trainer, gan, values)
         if trainer.is_global_zero:
             protocol = {**result.protocol, "weights_averaged": True, "images": gan.clock.images}
-            self.metrics.folder.write_summary(final=self.final, best=self.best, protocol=protocol)
+            self.metrics.folder.write_summary(
+                final=self.final, best=self.best, best_images=self.best_images, protocol=protocol
+            )
 
     def _select(self, images: int) -> None:
         name = self.evaluation.selects
         if name is None or images == 0 or not math.isfinite(self.final.get(name, math.nan)):
             return
-        sign = 1 if self.evaluation.directions[name] == "min" else -1
-        if self.selected is None or sign * self.final[name] < sign * self.selected["value"]:
+        way = self.evaluation.directions[name]
+        if self.selected is None or _better(way, self.final[name], self.selected["value"]):
             self.selected = {"images": images, "value": self.final[name]}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "final": self.final, "selected": self.selected}
+        names = ("best", "best_images", "final", "selected")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.final = dict(state_dict["best"]), dict(state_dict["final"])
-        self.selected = state_dict["selected"]
+        self.best_images, self.selected = dict(state_dict["best_images"]), state_dict["selected"]
+
+
+def _better(way: str, value: float, other: float) -> bool:
+    return value < other if way == "min" else value > other

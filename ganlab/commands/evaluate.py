@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganlab import launch
 from ganlab.commands import Command, UsageError, count, positive
 from ganlab.errors import EvaluationError
 
@@ -60,13 +63,27 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError("evaluate takes a run, or --samples and --reference, not both")
     if not subject and not arguments.samples and not _generator(arguments.settings):
         raise UsageError("evaluate needs a run, or two folders: --samples DIR --reference DIR")
-    found = _measured(subject or arguments.samples, arguments)
+    if arguments.pairs and (arguments.pairs.suffix != ".png" or (subject and subject.endswith(".json"))):
+        raise UsageError(f"--pairs takes the name of a .png, and something to draw, got {arguments.pairs}")
+    if launch.allocation() is None:
+        return _evaluate(arguments)
+    from ganlab.trainer import together
+
+    with together(arguments.device), redirect_stdout(None if launch.rank() else sys.stdout):
+        return _evaluate(arguments)
+
+
+def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
+    found = _measured(arguments.subject or arguments.samples, arguments)
     if not arguments.compare:
         print(found.pop("said"))
         return found
     everything = {found["name"]: found}
+    others = argparse.Namespace(**{**vars(arguments), "pairs": None})
     for other in arguments.compare:
-        compared = _measured(other, arguments)
+        compared = _measured(other, others)
+        if compared["name"] in everything:
+            raise UsageError(f"{compared['name']} is to be compared with itself")
         everything[compared["name"]] = compared
     return _ranked(everything, found)
 
@@ -75,7 +92,8 @@ def _measured(subject: str | Path | None, arguments: argparse.Namespace) -> dict
     """The numbers of one subject, whatever it is, with its name and what to print."""
     from ganlab.countdown import Countdown
 
-    path, arguments.tick = Path(subject or ""), Countdown()
+    path, countdown = Path(subject or ""), Countdown()
+    arguments.tick = None if launch.rank() else countdown
     try:
         if subject is None:
             return _of_generator(arguments)
@@ -88,7 +106,29 @@ def _measured(subject: str | Path | None, arguments: argparse.Namespace) -> dict
             raise EvaluationError(f"{path} is a run, not a folder of images: ganlab evaluate {path}")
         return _of_images(path, arguments)
     finally:
-        arguments.tick.close()
+        countdown.close()
+
+
+def _metrics(arguments: argparse.Namespace) -> list[str] | None:
+    """Those that are asked for, and what finds the pairs of a picture."""
+    return [*(arguments.metrics or ["standard"]), "memorisation"] if arguments.pairs else arguments.metrics
+
+
+def _found(
+    name: str, head: str, result: "Result", arguments: argparse.Namespace, **more: str
+) -> dict[str, Any]:
+    """What is printed of a result, as JSON and in words; its picture is drawn."""
+    from ganlab.evaluation.words import table
+
+    said = f"{head}\n{table(result)}"
+    if arguments.pairs:
+        from ganlab.images import save_grid
+
+        assert result.pairs is not None
+        if launch.rank() == 0:
+            save_grid(result.pairs().flatten(0, 1).numpy(), arguments.pairs)
+        said += f"\n  {arguments.pairs}: each sample beside the training image closest to it"
+    return {"name": name, "said": said, **more, **result.to_json()}
 
 
 def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -99,27 +139,11 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(
             "a run is measured against its own data; evaluation.reference=FILE.npz takes statistics"
         )
-    more = ["memorisation"] if arguments.pairs else []
-    metrics = arguments.metrics and [*arguments.metrics, *more]
     result = trained.evaluate(
-        arguments.settings, metrics=metrics, averaged=not arguments.raw, **_drawn(arguments)
+        arguments.settings, metrics=_metrics(arguments), averaged=not arguments.raw, **_drawn(arguments)
     )
-    said = f"{trained.checkpoint}\n{table(result)}"
-    if arguments.pairs:
-        from ganlab.pairs import draw_pairs
-
-        draw_pairs(
-            trained, result, arguments.pairs, overrides=arguments.settings, averaged=not arguments.raw,
-            config_dir=arguments.config_dir,
-        )  # fmt: skip
-        said += f"\n  {arguments.pairs}: each sample beside the training image closest to it"
-    return {
-        "name": str(path),
-        "said": said,
-        "run": str(trained.path),
-        "checkpoint": str(trained.checkpoint),
-        **vars(result),
-    }
+    checkpoint = str(trained.checkpoint)
+    return _found(str(path), checkpoint, result, arguments, run=str(trained.path), checkpoint=checkpoint)
 
 
 def _of_images(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -136,12 +160,12 @@ def _of_images(path: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     if reference is not None and (reference / "config.yaml").is_file():
         raise EvaluationError(f"{reference} is a run, not a folder of images: ganlab evaluate {reference}")
     result = evaluate_folders(
-        path, reference, arguments.settings, metrics=arguments.metrics, device=arguments.device,
+        path, reference, arguments.settings, metrics=_metrics(arguments), device=arguments.device,
         config_dir=arguments.config_dir, tick=arguments.tick,
     )  # fmt: skip
     against = str(reference) if reference is not None else str(result.protocol["reference"])
-    said = f"{path} against {against}\n{table(result)}"
-    return {"name": str(path), "said": said, "samples": str(path), "reference": against, **vars(result)}
+    head = f"{path} against {against}"
+    return _found(str(path), head, result, arguments, samples=str(path), reference=against)
 
 
 def _of_generator(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -160,10 +184,12 @@ def _of_generator(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = [word for word in arguments.settings if word not in words]
     if arguments.reference is None and not any(word.startswith("data=") for word in settings):
         raise UsageError("a generator needs something to be compared with: --reference PATH, or data=NAME")
+    if arguments.raw:
+        raise UsageError("--raw is about a run's weights; a generator has those it was made with")
     result = evaluate_generator(
-        generator, arguments.reference, settings, metrics=arguments.metrics, **_drawn(arguments)
+        generator, arguments.reference, settings, metrics=_metrics(arguments), **_drawn(arguments)
     )
-    return {"name": target, "said": f"{target}\n{table(result)}", "generator": target, **vars(result)}
+    return _found(target, target, result, arguments, generator=target)
 
 
 def _generator(settings: list[str]) -> list[str]:
@@ -189,6 +215,7 @@ def _saved(path: Path) -> dict[str, Any]:
 
 
 def _ranked(results: dict[str, dict[str, Any]], asked: dict[str, Any]) -> dict[str, Any]:
+    from ganlab.evaluation.words import number
     from ganlab.protocol import rank
 
     metric, names = rank(results)
@@ -199,35 +226,10 @@ def _ranked(results: dict[str, dict[str, Any]], asked: dict[str, Any]) -> dict[s
     print(f"by {metric}, best first")
     for place, name in enumerate(names, start=1):
         spread, metrics = results[name].get("spread", {}), results[name]["metrics"]
-        numbers = [f"{key} {_number(metrics[key], spread.get(key))}" for key in shared]
+        numbers = [f"{key} {number(metrics[key], spread.get(key))}" for key in shared]
         print(f"  {place}  {name:<{width}}  {'  '.join(numbers)}")
         results[name].pop("said")
     return {"ranked_by": metric, "ranking": [results[name] for name in names]}
-
-
-def _number(value: float, spread: float | None) -> str:
-    return f"{value:.6g}" if spread is None else f"{value:.6g} ± {spread:.2g}"
-
-
-def table(result: "Result") -> str:
-    """Metrics, one on a line, and below them what a reader must know to compare them."""
-    width = max(map(len, result.metrics))
-    lines = [
-        f"  {name:<{width}}  {_number(value, result.spread.get(name))}"
-        for name, value in result.metrics.items()
-    ]
-    if result.metrics.get("memorisation", 0) > 0.5:
-        lines.append(
-            "  memorisation above 0.5: most samples lie closer to a training image than fresh images do"
-        )
-    protocol = result.protocol
-    words = [str(protocol["extractor"])] if "extractor" in protocol else []
-    words += [f"{protocol['n_fake']:,} samples", f"reference {protocol['reference']}"]
-    words += [f"{len(seeds)} sampling seeds"] if isinstance(seeds := protocol.get("seed"), list) else []
-    if "weights_averaged" in protocol:
-        words.append("averaged weights" if protocol["weights_averaged"] else "raw weights")
-        words.append(f"{protocol['images']:,} images seen")
-    return "\n".join([*lines, f"  ({', '.join(words)}; --json prints the whole protocol)"])
 
 
 def examples(arguments: argparse.Namespace) -> str:

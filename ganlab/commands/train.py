@@ -71,14 +71,19 @@ def last_words(folder: "RunFolder", summary: dict[str, Any]) -> str:
 def how_measured(folder: "RunFolder", summary: dict[str, Any]) -> list[str]:
     """On how many samples, at which cost, and what the last and the best checkpoint are worth on fresh ones."""
     protocol, lines = summary.get("protocol", {}), []
-    if (share := evaluation_share(folder.read_metrics())) is not None:
-        lines.append(f"  {protocol['n_fake']:,} samples an evaluation, which took {share:.1%} of the time")
-    if selection := summary.get("selection"):
-        fresh, best = selection["protocol"], selection["best"]
+    selection = summary.get("selection")
+    share = evaluation_share(folder.read_metrics(), at_the_end=selection["seconds"] if selection else 0.0)
+    if share is not None:
+        during = protocol["n_fake"]
+        final = selection["best"]["protocol"]["n_fake"] if selection else during
+        samples = f"{during:,} samples" + (f" (final: {final:,})" if final != during else "")
+        lines.append(f"  {samples} an evaluation, which took {share:.1%} of the time")
+    if selection:
         last, chosen = (_with_spread(selection[which]) for which in ("last", "best"))
+        fresh = selection["best"]["protocol"]
         lines.append(
             f"  on {len(fresh['seed'])} times {fresh['n_fake']:,} fresh samples, {selection['metric']}:"
-            f" {last} at the end, {chosen} at {best['images']:,} images ({folder.best_checkpoint})"
+            f" {last} at the end, {chosen} at {fresh['images']:,} images ({folder.best_checkpoint})"
         )
     return lines
 
@@ -88,9 +93,13 @@ def _with_spread(entry: dict[str, Any]) -> str:
     return f"{entry['value']:.4g}" + ("" if spread is None else f" ± {spread:.2g}")
 
 
-def evaluation_share(lines: Iterable[Mapping[str, Any]]) -> float | None:
-    """The evaluations' share of evaluating and training together, in [0, 1]; None where nothing was evaluated."""
-    evaluating, training, before = 0.0, 0.0, 0
+def evaluation_share(lines: Iterable[Mapping[str, Any]], *, at_the_end: float = 0.0) -> float | None:
+    """The evaluations' share of evaluating and training together, in [0, 1]; None where nothing was evaluated.
+
+    Args:
+        at_the_end: seconds that comparing the checkpoints took.
+    """
+    evaluating, training, before = at_the_end, 0.0, 0
     for line in lines:
         evaluating += line.get("time/evaluation_s", 0.0)
         if speed := line.get("time/images_per_s"):

@@ -7,6 +7,7 @@ from importlib import import_module, metadata
 from omegaconf import DictConfig
 
 from ganlab.doctor.finding import Finding
+from ganlab.versions import versions as installed_versions
 
 _NAMED = ("torch", "torchvision", "lightning", "torchmetrics", "torch-fidelity", "hydra-core", "wandb")
 _IMPORTED = ("torch", "torchvision", "lightning", "torchmetrics", "torch_fidelity", "wandb")
@@ -14,7 +15,7 @@ _IMPORTED = ("torch", "torchvision", "lightning", "torchmetrics", "torch_fidelit
 
 def versions(cfg: DictConfig) -> Iterator[Finding]:
     """One line with all versions, one more for each package that is missing, too old or broken."""
-    installed = {name: _version(name) for name in ("ganlab", *_NAMED)}
+    installed = installed_versions(("ganlab", *_NAMED))
     words = [f"{name} {version}" for name, version in installed.items() if version]
     yield Finding("versions", "ok", ", ".join([*words, f"python {platform.python_version()}"]))
     for name, requirement, version in _unmet():
@@ -38,13 +39,6 @@ def _unmet() -> Iterator[tuple[str, str, str | None]]:
         requirement = Requirement(line)
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        version = _version(requirement.name)
+        version = installed_versions([requirement.name])[requirement.name]
         if version is None or not requirement.specifier.contains(version, prereleases=True):
             yield requirement.name, f"{requirement.name}{requirement.specifier}", version
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

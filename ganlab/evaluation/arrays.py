@@ -19,6 +19,9 @@ class ImageArray(DataSource):
 
     uint8 is taken as it is; floats are images in [-1, 1] and quantised as ganlab does.
 
+    Attributes:
+        quantised: whether the file holds floats.
+
     Raises:
         EvaluationError: the file is missing or damaged, or holds no images, floats in another range, NaN.
     """
@@ -26,7 +29,8 @@ class ImageArray(DataSource):
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, f"array:{path.name}"
         x = torch.from_numpy(np.ascontiguousarray(_channels_first(_read(path), path)))
-        if x.is_floating_point():
+        self.quantised = x.is_floating_point()
+        if self.quantised:
             check_finite(x, range(len(x)))
             if x.min() < -1 or x.max() > 1 or x.min() >= 0:
                 low, high = x.min().item(), x.max().item()

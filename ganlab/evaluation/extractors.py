@@ -35,7 +35,9 @@ RESIZE = {
     "digits": "bilinear to 16x16, antialiased when shrinking",
     INCEPTION: "TensorFlow 1.x bilinear to 299x299, without antialiasing",
     efficientnet.NAME: "bilinear to 224x224, antialiased when shrinking",
-    **dict.fromkeys(("vgg16", *_DINO), "TensorFlow 1.x bilinear to 224x224, without antialiasing"),
+    **dict.fromkeys(
+        ("vgg16", "clip-vit-b-32", *_DINO), "TensorFlow 1.x bilinear to 224x224, without antialiasing"
+    ),
 }
 Precision = Literal["float32", "bfloat16"]
 _log = logging.getLogger(__name__)
@@ -141,7 +143,8 @@ def load_extractor(
     path = weights
     if path is None and which in _DEFAULT_WEIGHTS:
         path = _DEFAULT_WEIGHTS[which](cache)
-    extractor = Extractor(_construct(which, path), path=path, dtype=dtype)
+    module = _construct(which, path)
+    extractor = Extractor(module, path=path or _downloaded(which), dtype=dtype)
     if extractor.sha256 != (right := _PUBLISHED.get(which, extractor.sha256)):
         _log.warning(
             "%s has sha256 %s, the published weights of %s have %s: numbers compare with no others",
@@ -155,7 +158,16 @@ _DEFAULT_WEIGHTS: dict[str, Callable[[Path], Path]] = {
     INCEPTION: inception_weights,
     efficientnet.NAME: lambda cache: checked(efficientnet.package_weights(), efficientnet.SHA256),
 }
+_DOWNLOADS = {  # what torch-fidelity has torch.hub download
+    "vgg16": "vgg16-*.pth", "clip-vit-b-32": "clip-vit-b-32-*.pt", "dinov2-vit-s-14": "dinov2_vits14_pretrain.pth",
+}  # fmt: skip
 _PUBLISHED = {"digits": DIGITS_SHA256, INCEPTION: INCEPTION_SHA256, efficientnet.NAME: efficientnet.SHA256}
+
+
+def _downloaded(name: str) -> Path | None:
+    """The file that torch.hub keeps of an extractor's weights; None for one that it did not download."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    return next(iter(sorted(folder.glob(_DOWNLOADS[name]))), None) if name in _DOWNLOADS else None
 
 
 def _construct(name: str, path: Path | None) -> FeatureExtractorBase:
@@ -178,7 +190,10 @@ def _construct(name: str, path: Path | None) -> FeatureExtractorBase:
         ) as error:  # fmt: skip
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             if path is not None:
-                raise EvaluationError(f"{path} holds no weights of {name}: {reason}") from error
+                right = f", the published weights {_PUBLISHED[name]}" if name in _PUBLISHED else ""
+                raise EvaluationError(
+                    f"{path} holds no weights of {name} ({reason}); it has sha256 {file_sha256(path)}{right}"
+                ) from error
             raise EvaluationError(
                 f"cannot fetch the weights of {name} ({reason}): run 'ganlab prefetch evaluation=inception"
                 f" extractor={name}' where there is internet, or set evaluation.weights to a file of them"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganlab.errors import EvaluationError
 from ganlab.evaluation.extractors import Extractor
 from ganlab.evaluation.frechet import Moments, MomentSum
 from ganlab.evaluation.result import Tick
@@ -38,6 +39,9 @@ def extract(
         keep: (n,) bool, whose features are kept.
         logits: keep class logits of all.
         what: the images are, for `tick`.
+
+    Raises:
+        EvaluationError: a feature is not finite.
     """
     mine = shards.positions(n)
     kept: list[Tensor] = []
@@ -45,6 +49,8 @@ def extract(
 
     def run() -> MomentSum | None:
         sums = None
+        if tick is not None:
+            tick(what, 0, n)  # the clock starts before the first batch
         for start in range(0, len(mine), batch_size):
             numbers = mine[start : start + batch_size]
             batch, batch_logits = extractor(images(numbers).to(device))
@@ -60,12 +66,17 @@ def extract(
     sums = shards.together(run)
     dimension = shards.largest(0 if sums is None else len(sums.total))
     sums = sums or MomentSum(dimension, device=device)
+    moments = sums.over(shards).moments()
+    if not moments.covariance.isfinite().all():
+        raise EvaluationError(
+            f"the extractor {extractor.name} makes NaN or infinite features of some {what} images"
+        )
     rows = shards.rows(_joined(kept, dimension, device), keep)
     scores = None
     if logits:
         width = shards.largest(classes[0].shape[1] if classes else 0)
         scores = shards.rows(_joined(classes, width, device), torch.ones(n, dtype=torch.bool))
-    return Extracted(sums.over(shards).moments(), rows, scores)
+    return Extracted(moments, rows, scores)
 
 
 def _joined(parts: list[Tensor], width: int, device: torch.device | str) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from ganlab.data import DataSource, ImageFolder, TensorSet
 from ganlab.errors import ConfigError, EvaluationError
 from ganlab.evaluation import alike
 from ganlab.evaluation.arrays import SUFFIXES, ImageArray
-from ganlab.evaluation.result import Evaluation, Result, Tick, measure
+from ganlab.evaluation.result import Evaluation, Result, Tick, library_versions, measure
 from ganlab.evaluation.statistics import holds_statistics
 from ganlab.imagefiles.formats import Formats, formats
 from ganlab.places import cache_folder
@@ -79,8 +79,10 @@ def evaluate_folders(
     )  # fmt: skip
     protocol = {**result.protocol, "samples": fakes.name, "samples_sha256": fakes.split("train").sha256}
     protocol.pop("seed", None)  # nothing was drawn
-    protocol.pop("quantisation", None)  # nor quantised
-    return Result(result.metrics, {**protocol, "decoding": measured.decoding}, details=result.details)
+    if not (isinstance(fakes, ImageArray) and fakes.quantised):
+        protocol.pop("quantisation", None)
+    decoded = {"decoding": measured.decoding, **library_versions("pillow")} if measured.decoding else {}
+    return replace(result, protocol={**protocol, **decoded})
 
 
 def prepare(

@@ -14,7 +14,7 @@ from ganlab.evaluation.shards import Shards
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean (D,) and unbiased covariance (D, D) of n features, float64 on the CPU."""
+    """Mean (D,) and unbiased covariance (D, D) of n features, float64 on the CPU; n = 0 where nobody says how many."""
 
     n: int
     mean: Tensor
@@ -72,13 +72,25 @@ def frechet_distance(reference: Moments, other: Moments, *, root: Tensor | None 
     return (means + reference.covariance.trace() + other.covariance.trace() - 2 * crossed).item()
 
 
+_EXACT = 10  # a reference of more than so many samples a dimension hardly biases FID
+
+
 def distance_of_the_truth(moments: Moments, root: Tensor, *, n: int) -> float:
-    """FID of n samples of the reference itself, taken to be Gaussian: the bias of FID at this n, from one fixed draw.
+    """FID of n samples of the reference's own distribution, taken to be Gaussian: its bias, from one fixed draw.
+
+    A reference of few samples is itself a draw, and biases FID as well: then two draws are compared, of n and of as
+    many as it has.
 
     Args:
         moments, root: of the reference, S^1/2 for `root`.
     """
-    draw = torch.Generator().manual_seed(0)
-    white = torch.randn(n, len(root), generator=draw, dtype=torch.float64)
-    drawn = MomentSum(len(root)).add(white @ root + moments.mean).moments()
-    return frechet_distance(moments, drawn, root=root)
+    draw, dimension = torch.Generator().manual_seed(0), len(root)
+
+    def drawn(n: int) -> Moments:
+        white = torch.randn(n, dimension, generator=draw, dtype=torch.float64)
+        return MomentSum(dimension).add(white @ root + moments.mean).moments()
+
+    fake = drawn(n)
+    if 0 < moments.n <= _EXACT * dimension:
+        return frechet_distance(drawn(moments.n), fake)
+    return frechet_distance(moments, fake, root=root)

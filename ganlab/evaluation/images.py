@@ -1,12 +1,12 @@
 """Generated images against real ones, in the feature space of an extractor."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganlab.data import DataSource, TensorSet
 from ganlab.errors import ConfigError, EvaluationError
@@ -15,30 +15,23 @@ from ganlab.evaluation.shards import Shards
 
 if TYPE_CHECKING:  # importing them takes seconds
     from ganlab.evaluation.extractors import Extractor
+    from ganlab.evaluation.measures import Wanted
     from ganlab.evaluation.reference import Depth, Reference, ReferenceCache
     from ganlab.evaluation.statistics import StatisticsFile
 
-_SUFFIXED = (
-    "fid",
-    "is",
-    "is_std",
-    "kid",
-    "kid_std",
-)  # bare for inception-v3-compat, the extractor of the literature
-_NAMED = (
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-)  # always with their extractor: they have no customary one
+# bare for inception-v3-compat, the extractor of the literature
+_SUFFIXED = ("fid", "is", "is_std", "kid", "kid_std")
+# always with their extractor: they have no customary one
+_NAMED = ("precision", "recall", "density", "coverage")
 
 
 class ImageEvaluation(Evaluation):
     """Measures images in the feature space of one extractor, as torch-fidelity would.
 
     Metrics: ``fid``, ``is``, ``is_std``, ``kid``, ``kid_std`` for inception-v3-compat, ``fid_<extractor>`` and so on
-    for others; ``precision_``, ``recall_``, ``density_`` and ``coverage_<extractor>``; ``memorisation``.  If the
-    extractor is the data set's own classifier, also ``certain_share`` (of fakes classified with probability >= 0.9),
+    for others; ``precision_``, ``recall_``, ``density_`` and ``coverage_<extractor>``; where the reference is the split
+    to train on, ``memorisation``.  If the
+    extractor is the data set's own classifier, which has the data set's name and as many logits as classes, also ``certain_share`` (of fakes classified with probability >= 0.9),
     ``min_class_share`` (of the rarest class among those) and ``class_distance`` (total variation between the classes
     of the fakes and of the real images, in [0, 1]).
 
@@ -88,14 +81,7 @@ class ImageEvaluation(Evaluation):
         self.extractor, self.weights = extractor, None if weights is None else Path(weights)
         self.n_fake, self.batch_size, self.seed = n_fake, batch_size, seed
         self.name = _name(extractor)
-        names = {
-            "fid": "min",
-            "is": "max",
-            "kid": "min",
-            "coverage": "max",
-            "precision": "max",
-            "recall": "max",
-        }
+        names = {"fid": "min", "kid": "min"} | dict.fromkeys(("is", "coverage", "precision", "recall"), "max")
         self.directions = {self._full(name): way for name, way in names.items()}
         self.selects = self._full("fid")
         self._metrics, self._references = metrics, dict["Depth", "Reference | None"]()
@@ -120,10 +106,11 @@ class ImageEvaluation(Evaluation):
 
     @property
     def short(self) -> Mapping[str, tuple[str, ...]]:
-        pairs = {"prc": ("precision", "recall"), **{name: (name,) for name in self._possible}}
+        groups = {"prc": ("precision", "recall"), "is": ("is", "is_std"), "kid": ("kid", "kid_std")}
+        alone = {name: (name,) for name in self._possible}
         return {
             name: tuple(map(self._full, longer))
-            for name, longer in pairs.items()
+            for name, longer in {**alone, **groups}.items()
             if set(longer) <= set(self._possible)
         }
 
@@ -136,18 +123,18 @@ class ImageEvaluation(Evaluation):
         if self._of_file:
             return ("fid", *classes, *shares)
         labelled = ("class_distance",) if own_classes and self._real.y is not None else ()
-        neighbours = ("kid", "kid_std", *_NAMED, "memorisation")
-        return ("fid", *classes, *shares, *labelled, *neighbours)
+        # copies are sought among what was trained on
+        trained_on = ("memorisation",) if self.reference == self.data.splits[0] else ()
+        return ("fid", *classes, *shares, *labelled, "kid", "kid_std", *_NAMED, *trained_on)
 
     def __call__(
         self, sample: Sampler, *, device: torch.device | str = "cpu", metrics: Sequence[str] | None = None,
         tick: Tick | None = None,
     ) -> Result:  # fmt: skip
         from ganlab.evaluation.features import extract
-        from ganlab.evaluation.measures import Wanted, measures, warn_of_bias
+        from ganlab.evaluation.measures import measures, warn_of_bias
 
-        wanted = Wanted({name for name in self._possible if self._full(name) in self.choose(metrics)})
-        shards = Shards()
+        wanted, shards = self.wanted(metrics), Shards()
         shards.together(lambda: self._extractor.to(device))
         reference = self._reference_of(wanted.depth, device, shards, tick)
         fakes = extract(
@@ -166,7 +153,19 @@ class ImageEvaluation(Evaluation):
         numbers, details = shards.first(work_out)
         named = {self._full(name): numbers[name] for name in self._possible if name in numbers}
         several: dict[str, JSON] = {"processes": shards.world} if shards.world > 1 else {}
-        return Result(named, {**self.protocol, **several}, details=details)
+        found = details.get("closest_pairs")
+        pairs = partial(self._pictures, sample, found) if isinstance(found, list) else None
+        return Result(named, {**self.protocol, **several}, details=details, pairs=pairs)
+
+    def _pictures(self, sample: Sampler, pairs: list[dict[str, int]]) -> Tensor:
+        fakes = [sample(range(pair["fake"], pair["fake"] + 1))[0].cpu() for pair in pairs]
+        return torch.stack([torch.stack(fakes), self._real.x[[pair["real"] for pair in pairs]]], dim=1)
+
+    def wanted(self, metrics: Sequence[str] | None) -> "Wanted":
+        """What these metrics must see."""
+        from ganlab.evaluation.measures import Wanted
+
+        return Wanted({name for name in self._possible if self._full(name) in self.choose(metrics)})
 
     def prefetch(self) -> list[Path]:
         return [path for path in [self._extractor.path] if path]  # loading it downloads what is missing

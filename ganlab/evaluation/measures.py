@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch_fidelity
 from torch import Tensor
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
@@ -16,7 +15,7 @@ from ganlab.evaluation.features import Extracted
 from ganlab.evaluation.frechet import distance_of_the_truth, frechet_distance
 from ganlab.evaluation.neighbours import NEIGHBOURS, density_and_coverage, memorisation, nearest
 from ganlab.evaluation.reference import NEIGHBOURS_AMONG, Depth, Reference
-from ganlab.evaluation.result import JSON
+from ganlab.evaluation.result import JSON, library_versions
 
 CONFIDENT = 0.9  # probability from which on a classification counts
 KID_SUBSETS = 100  # these three are torch-fidelity's defaults
@@ -35,9 +34,9 @@ class Wanted:
 
     @property
     def depth(self) -> Depth:
-        if self.names & {"kid", "kid_std", "precision", "recall"}:
+        if self.names & {"kid", "kid_std", "precision", "recall", "memorisation"}:
             return "all"
-        return "near" if self.names & {"density", "coverage", "memorisation"} else "moments"
+        return "near" if self.names & {"density", "coverage"} else "moments"
 
     @property
     def logits(self) -> bool:
@@ -67,19 +66,23 @@ def definitions(n_fake: int, n_real: int | None) -> dict[str, JSON]:
         "precision_neighbours": PRECISION_NEIGHBOURS,
         "neighbours": NEIGHBOURS,
         "neighbours_among": NEIGHBOURS_AMONG,
-        "torch_fidelity": torch_fidelity.__version__,
-        "torch": str(torch.__version__),
+        **library_versions("ganlab", "torch", "torch-fidelity", "torchvision"),
     }
 
 
 def warn_of_bias(n_fake: int, reference: Reference) -> bool:
-    """Warn where there are fewer fakes than features, and say how much of FID is that; returns whether it did."""
-    dimensions = len(reference.moments.mean)
-    if n_fake > dimensions:
+    """Warn where there are fewer fakes or real images than features, and say how much of FID is that.
+
+    Returns whether it did.
+    """
+    dimensions, n_real = len(reference.moments.mean), reference.moments.n
+    if min(n_fake, n_real or n_fake) > dimensions:
         return False
     truth = distance_of_the_truth(reference.moments, reference.root, n=n_fake)
-    text = "%d fakes in %d dimensions: FID is biased upwards, a perfect generator would get about %.3g"
-    _log.warning(text, n_fake, dimensions, truth)
+    _log.warning(
+        "%d fakes and %s real images in %d dimensions: FID is biased upwards, a perfect generator would get about %.3g",
+        n_fake, n_real or "some", dimensions, truth,
+    )  # fmt: skip
     return True
 
 
@@ -154,22 +157,20 @@ def _precision_recall(fakes: Extracted, reference: Reference) -> dict[str, float
     return {"precision": found[KEY_METRIC_PRECISION], "recall": found[KEY_METRIC_RECALL]}
 
 
-def _near(fakes: Extracted, reference: Reference) -> tuple[Tensor, Tensor]:
-    features = fakes.features[:NEIGHBOURS_AMONG]
-    return features, reference.neighbourhood.to(features)
-
-
 def _density_coverage(fakes: Extracted, reference: Reference) -> dict[str, float]:
-    features, near = _near(fakes, reference)
+    features = fakes.features[:NEIGHBOURS_AMONG]
+    near = reference.neighbourhood.to(features)
     density, coverage = density_and_coverage(near, reference.radii.to(near.device), features)
     return {"density": density, "coverage": coverage}
 
 
 def _memorisation(fakes: Extracted, reference: Reference) -> _Numbers:
-    features, near = _near(fakes, reference)
-    distance, real = (found.cpu() for found in nearest(features, near))
+    found = nearest(
+        fakes.features[:NEIGHBOURS_AMONG], reference.features
+    )  # a copy may be of any training image
+    distance, real = (of_each[:, 0].cpu() for of_each in found)
     pairs: list[JSON] = [
-        {"fake": int(i), "real": int(reference.near[real[i]]), "distance": distance[i].item()}
+        {"fake": int(i), "real": int(real[i]), "distance": distance[i].item()}
         for i in distance.argsort(stable=True)[:_PAIRS]
     ]
     return {"memorisation": memorisation(distance, reference.fresh)}, {"closest_pairs": pairs}

@@ -1,5 +1,6 @@
 """Generated points against a Gaussian mixture that is known: modes, quality, divergences, optimal transport."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from ganlab.data import DataSource, GaussianMixture
 from ganlab.errors import ConfigError, EvaluationError
-from ganlab.evaluation.result import JSON, Evaluation, Result, Sampler, Tick, sampled
+from ganlab.evaluation.result import JSON, Evaluation, Result, Sampler, Tick, library_versions, sampled
 from ganlab.evaluation.shards import Shards
 from ganlab.randomness import fold
 
@@ -74,6 +75,8 @@ class MixtureEvaluation(Evaluation):
 
         def run() -> Tensor:
             numbers = shards.positions(self.n_fake)
+            if tick is not None:
+                tick("samples", 0, self.n_fake)
             parts = [torch.empty(0, *self.data.shape, dtype=torch.float64, device=device)]
             for start in range(0, len(numbers), self.batch_size):
                 some = numbers[start : start + self.batch_size]
@@ -85,8 +88,10 @@ class MixtureEvaluation(Evaluation):
         points = shards.rows(shards.together(run), torch.ones(self.n_fake, dtype=torch.bool))
         found = shards.first(lambda: self._numbers(points.cpu(), wanted))
         protocol: dict[str, JSON] = {
-            "n_fake": self.n_fake, "reference": self.data.name, "modes_of": len(self.data.means),
-            "std": self.data.std, "high_quality_within": STANDARD_DEVIATIONS, "seed": self.seed,
+            "n_fake": self.n_fake, "reference": self.data.name, "reference_sha256": _sha256(self.data),
+            "modes_of": len(self.data.means), "std": self.data.std, "high_quality_within": STANDARD_DEVIATIONS,
+            "points_transported": min(self.n_fake, MOST_POINTS), "dtype": "float64", "batch_size": self.batch_size,
+            "seed": self.seed, **library_versions("ganlab", "torch", "pot"),
         }  # fmt: skip
         return Result({name: found[name] for name in self.names if name in found}, protocol)
 
@@ -102,6 +107,12 @@ class MixtureEvaluation(Evaluation):
 
     def prefetch(self) -> list[Path]:
         return []
+
+
+def _sha256(data: GaussianMixture) -> str:
+    """Of the means and the standard deviation of the modes."""
+    numbers = torch.cat([data.means.flatten(), torch.tensor([data.std], dtype=torch.float64)])
+    return hashlib.sha256(f"{tuple(data.means.shape)} ".encode() + numbers.numpy().tobytes()).hexdigest()
 
 
 def mode_metrics(x: Tensor, means: Tensor, std: float) -> dict[str, float]:

@@ -4,22 +4,34 @@ import torch
 from torch import Tensor
 
 NEIGHBOURS = 5  # Naeem et al. 2020, section 4.1
-_ROWS = 1024
+_ROWS, _COLUMNS = 1024, 8192  # of a table of distances
+
+
+def nearest(x: Tensor, y: Tensor, *, k: int = 1) -> tuple[Tensor, Tensor]:
+    """The k nearest rows of `y` (M, D) to every row of `x` (N, D), nearest first, on the device of `x`.
+
+    `y` may be a whole training set in float32 on the CPU: it passes block by block.
+
+    Returns:
+        Distances (N, k) float64, and numbers of rows (N, k).
+    """
+    distance = torch.empty(len(x), 0, dtype=torch.float64, device=x.device)
+    number = torch.empty(len(x), 0, dtype=torch.int64, device=x.device)
+    for start in range(0, len(y), _COLUMNS):
+        # in float32 the distance of equal rows comes out as 1e-3 of their norm
+        block = y[start : start + _COLUMNS].to(x.device).double()
+        tables = (torch.cdist(rows.double(), block) for rows in torch.split(x, _ROWS))
+        found = [table.topk(min(k, len(block)), largest=False) for table in tables]
+        distance = torch.cat([distance, torch.cat([f.values for f in found])], dim=1)
+        number = torch.cat([number, start + torch.cat([f.indices for f in found])], dim=1)
+        distance, best = distance.topk(min(k, distance.shape[1]), largest=False)
+        number = number.gather(1, best)
+    return distance, number
 
 
 def kth_neighbour(x: Tensor, y: Tensor, *, k: int = 1) -> Tensor:
     """Distance (N,) float64 from every row of `x` (N, D) to its k-th nearest row of `y` (M, D)."""
-    y = y.double()  # in float32 the distance of equal rows comes out as 1e-3 of their norm
-    return torch.cat(
-        [torch.cdist(rows.double(), y).kthvalue(k, dim=1).values for rows in torch.split(x, _ROWS)]
-    )
-
-
-def nearest(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """For every row of `x` (N, D) the distance (N,) float64 to its nearest row of `y` (M, D), and that row's number."""
-    y = y.double()
-    found = [torch.cdist(rows.double(), y).min(1) for rows in torch.split(x, _ROWS)]
-    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+    return nearest(x, y, k=k)[0][:, -1]
 
 
 def radii(real: Tensor) -> Tensor:

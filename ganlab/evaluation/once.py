@@ -3,8 +3,12 @@
 No lock of the operating system is taken, since network file systems often lack them: a claim is a file that only one
 process can create, which it touches every few seconds.  A claim that nobody has touched for a while, or whose process
 is gone from this machine, is taken over; that two then do the same work is harmless, as files appear whole.
+
+Whoever waits does so in turns of PATIENCE, after which it is asked again: processes that wait for its answer hear from
+it before they give it up.
 """
 
+import enum
 import os
 import socket
 import threading
@@ -18,33 +22,47 @@ T = TypeVar("T")
 
 TOUCH = 2.0  # seconds between two signs of life
 SILENCE = 20.0  # seconds without one after which a claim counts as left behind
-LONGEST = 300.0  # seconds to wait for somebody else: other ranks may be waiting with us, and they time out
+PATIENCE = 60.0  # seconds of a turn; longer than SILENCE
 _LOOK = 0.1
 
 
-def wait_or_claim(path: Path, read: Callable[[], T | None]) -> T | None:
-    """What `read` finds as soon as it finds it, or None: then this process holds the claim and must do the work."""
-    deadline, seen = time.monotonic() + LONGEST, (0.0, time.monotonic())
+class Turn(enum.Enum):
+    """What a turn of waiting has come to."""
+
+    FOUND = enum.auto()
+    """The work is done."""
+    OURS = enum.auto()
+    """This process must do it, and holds the claim if the folder can be written."""
+    THEIRS = enum.auto()
+    """Somebody else is still at it."""
+
+
+def wait_or_claim(path: Path, read: Callable[[], T | None]) -> tuple[Turn, T | None]:
+    """One turn of waiting for what `read` finds, which comes with FOUND."""
+    deadline, seen = time.monotonic() + PATIENCE, (0.0, time.monotonic())
     while (found := read()) is None:
         claim = _claim(path)
         try:
             if _create(claim):
                 found = read()  # written, and its claim given up, between our two looks
-                if found is not None:
-                    release(path)
-                return found
+                if found is None:
+                    return Turn.OURS, None
+                release(path)
+                break
             touched = claim.stat().st_mtime
         except FileNotFoundError:  # given up at this moment
             continue
         except OSError:  # a folder that cannot be written: everybody works alone
-            return None
+            return Turn.OURS, None
         if touched != seen[0]:
             seen = (touched, time.monotonic())
         now = time.monotonic()
-        if now - seen[1] > SILENCE or now > deadline or _gone(claim):
+        if now - seen[1] > SILENCE or _gone(claim):
             claim.unlink(missing_ok=True)
+        elif now > deadline:
+            return Turn.THEIRS, None
         time.sleep(_LOOK)
-    return found
+    return Turn.FOUND, found
 
 
 @contextmanager

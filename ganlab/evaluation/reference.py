@@ -18,15 +18,17 @@ from ganlab.evaluation.extractors import Extractor
 from ganlab.evaluation.features import extract
 from ganlab.evaluation.frechet import Moments, symmetric_root
 from ganlab.evaluation.neighbours import NEIGHBOURS, kth_neighbour, radii
-from ganlab.evaluation.once import claimed, wait_or_claim
+from ganlab.evaluation.once import Turn, claimed, wait_or_claim
 from ganlab.evaluation.result import Tick
 from ganlab.evaluation.shards import Shards
 
-NEIGHBOURS_AMONG = 10_000  # at most so many images take part in density, coverage and memorisation
+NEIGHBOURS_AMONG = (
+    10_000  # at most so many real images have a ball; at most so many others look for neighbours
+)
 Depth = Literal["moments", "near", "all"]
 """What a metric wants to see of the real images: their moments; features of NEIGHBOURS_AMONG; features of all."""
 _DEPTHS: tuple[Depth, ...] = ("moments", "near", "all")
-_FORMAT = 2  # to be raised when what is computed or stored changes
+_FORMAT = 3  # to be raised when what is computed or stored changes
 _log = logging.getLogger(__name__)
 
 
@@ -40,8 +42,8 @@ class Reference:
         features: (K, D) float32 of all images, of NEIGHBOURS_AMONG, or of none.
         near: (L,) which of those rows take part in neighbourhoods, in order.
         radii: (L,) float64, of the balls that density and coverage count in.
-        fresh: distances (H,) float64 from real images that are not among them to their nearest: of the held-out
-            split, or where there is none of each image to the others.
+        fresh: distances (H,) float64 to the nearest of all real images: from held-out ones, or where there are none
+            from some of them to the others; of the depth "all" alone.
     """
 
     moments: Moments
@@ -82,42 +84,57 @@ class ReferenceCache:
         self, depth: Depth, *, device: torch.device | str, shards: Shards, tick: Tick | None = None
     ) -> Reference | None:
         """The reference, on process 0; from a file if any process of any job has made it before."""
-        path, key = self._file(depth)
+        found: Reference | None = None
+        work = self._path(
+            self._key
+        )  # one at a time for all depths: who waits may find what it needs in a deeper one
 
-        def find() -> Reference | None:
-            return wait_or_claim(path, lambda: self._read(depth))
+        def look() -> Turn:
+            nonlocal found
+            turn, found = wait_or_claim(work, lambda: self._read(depth))
+            return turn
 
-        found = shards.together(find) if shards.rank == 0 else shards.together(lambda: None)
-        if shards.first(lambda: found is not None):
+        while (turn := shards.first(look)) is Turn.THEIRS:
+            pass
+        if turn is Turn.FOUND:
             return found
         if shards.rank > 0:
             return self._compute(depth, device, shards, tick)
-        with claimed(path):
+        with claimed(work):
             reference = self._compute(depth, device, shards, tick)
             assert reference is not None
-            state = {"key": key, **vars(reference), "moments": vars(reference.moments)}
-            try:
-                with atomic_file(path) as file:
-                    torch.save(state, file)
-                remove_abandoned(self.folder)
-            except OSError as error:
-                _log.warning("the reference statistics are not kept: %s", error)
+            self._keep(reference, depth)
         return reference
 
-    def _file(self, depth: Depth) -> tuple[Path, dict[str, Any]]:
+    def _keep(self, reference: Reference, depth: Depth) -> None:
+        key = {**self._key, "depth": depth}
+        state = {"key": key, **vars(reference), "moments": vars(reference.moments)}
+        try:
+            with atomic_file(self._path(key)) as file:
+                torch.save(state, file)
+            remove_abandoned(self.folder)
+        except OSError as error:
+            _log.warning("the reference statistics are not kept: %s", error)
+
+    @property
+    def _key(self) -> dict[str, Any]:
+        """All that decides the statistics but their depth."""
         extractor, held_out = self.extractor, self.held_out
-        key = {
+        return {
             "format": _FORMAT, "extractor": extractor.name, "weights": extractor.sha256, "dtype": extractor.dtype,
             "real": self.real.sha256, "held_out": held_out.sha256 if held_out else None,
-            "neighbours": [NEIGHBOURS, NEIGHBOURS_AMONG], "depth": depth,
+            "neighbours": [NEIGHBOURS, NEIGHBOURS_AMONG],
         }  # fmt: skip
+
+    def _path(self, key: dict[str, Any]) -> Path:
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-        return self.folder / f"{extractor.name}-{digest[:16]}.pt", key
+        return self.folder / f"{self.extractor.name}-{digest[:16]}.pt"
 
     def _read(self, depth: Depth) -> Reference | None:
         """From the file of this depth, or of one that holds more."""
         for deeper in _DEPTHS[_DEPTHS.index(depth) :]:
-            path, key = self._file(deeper)
+            key = {**self._key, "depth": deeper}
+            path = self._path(key)
             try:
                 state = torch.load(path, map_location="cpu", weights_only=True)
                 if state.pop("key") == key:
@@ -144,7 +161,7 @@ class ReferenceCache:
             )  # fmt: skip
 
         real, fresh = features(self.real, keep), torch.empty(0, dtype=torch.float64)
-        if depth != "moments" and self.held_out is not None:
+        if depth == "all" and self.held_out is not None:
             fresh = features(self.held_out, _subset(len(self.held_out))).features
         if shards.rank > 0:
             return None
@@ -152,11 +169,10 @@ class ReferenceCache:
         around, balls = real.features[chosen.to(real.features.device)], torch.empty(0, dtype=torch.float64)
         if depth != "moments":
             balls = radii(around)
-            fresh = (
-                kth_neighbour(fresh, around)
-                if self.held_out is not None
-                else kth_neighbour(around, around, k=2)
-            )
+        if depth == "all":
+            everything = real.features
+            alone = self.held_out is None  # then each is the nearest of itself
+            fresh = kth_neighbour(around, everything, k=2) if alone else kth_neighbour(fresh, everything)
         root = symmetric_root(real.moments.covariance)
         return Reference(real.moments, root, real.features.cpu(), chosen, balls.cpu(), fresh.cpu())
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganlab.data import DataSource
 from ganlab.errors import EvaluationError
+from ganlab.versions import versions
 
 JSON = str | int | float | bool | list | dict | None
 
@@ -21,7 +22,8 @@ Sampler = Callable[[range], Tensor]
 """``sample(numbers)``: the fakes with these numbers, the same whatever else is asked for and in which batches."""
 
 Tick = Callable[[str, int, int], None]
-"""``tick(what, done, total)``: so many more of `total` images of a kind are done, over all processes together."""
+"""``tick(what, done, total)``: so many more of `total` images of a kind are done, over all processes together; 0 when
+the work on them begins."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,19 @@ class Result:
         spread: sample standard deviation of each metric over sampling seeds; empty for one seed.
         details: what is more than a number: the class histogram, the pairs closest to the training set, the values
             of each seed.
+        pairs: makes the pictures (P, 2, C, H, W) uint8 of `details`' closest pairs, sample and training image; None where
+            they were not sought.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
     protocol: dict[str, JSON] = field(default_factory=dict)
     spread: dict[str, float] = field(default_factory=dict)
     details: dict[str, JSON] = field(default_factory=dict)
+    pairs: Callable[[], Tensor] | None = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> dict[str, dict[str, JSON]]:
+        """All but the pictures."""
+        return {name: value for name, value in vars(self).items() if name != "pairs"}
 
 
 class Evaluation(ABC):
@@ -85,7 +94,7 @@ class Evaluation(ABC):
 
         Args:
             metrics: some of `names`; None: the standard ones.
-            tick: called after every batch.
+            tick: called before the first and after every batch.
         """
 
     def afresh(self, *, seed: int, n_fake: int | None) -> Self:
@@ -99,7 +108,7 @@ class Evaluation(ABC):
         """Fetch what an evaluation would download, for machines without internet; returns the files."""
 
     def choose(self, wanted: Sequence[str] | None) -> tuple[str, ...]:
-        """The metrics that are wanted by name or short name, each once; None: the standard ones.
+        """The metrics that are wanted by name or short name, each once; None or ``standard``: the standard ones.
 
         Raises EvaluationError for a name that is not among them, or if there are none at all.
         """
@@ -111,11 +120,12 @@ class Evaluation(ABC):
             )
         known = {**{name: (name,) for name in self.names}, **self.short}
         for name in wanted:
-            if name not in known:
+            if name not in known and name != "standard":
                 near = get_close_matches(name, known, n=3)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(self.names)}"
                 raise EvaluationError(f"this evaluation has no metric '{name}'; {hint}")
-        return tuple(dict.fromkeys(full for name in wanted for full in known[name]))
+        chosen = (self.standard if name == "standard" else known[name] for name in wanted)
+        return tuple(dict.fromkeys(full for names in chosen for full in names))
 
 
 class NoEvaluation(Evaluation):
@@ -136,6 +146,11 @@ class NoEvaluation(Evaluation):
 
     def prefetch(self) -> list[Path]:
         return []
+
+
+def library_versions(*packages: str) -> dict[str, JSON]:
+    """What a protocol says of the libraries that worked a number out, by their import names."""
+    return {name.replace("-", "_"): version for name, version in versions(packages).items()}
 
 
 def sampled(sample: Sampler, numbers: range, *, shape: tuple[int, ...]) -> Tensor:

@@ -52,14 +52,17 @@ class StatisticsFile:
         moments: float64.
 
     Raises:
-        EvaluationError: the file is missing, damaged, holds no ``mu`` and ``sigma`` that fit together, or was made
-            with another extractor or other weights than these.
+        EvaluationError: the file is missing, damaged, holds no ``mu`` and ``sigma`` that fit together, a ``sigma`` that
+            is no covariance, or was made with another extractor or other weights than these.
     """
 
     def __init__(self, path: Path, *, extractor: str, weights_sha256: str) -> None:
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                mu, sigma = (np.asarray(file[name], dtype=np.float64) for name in ("mu", "sigma"))
+                found = [file[name] for name in ("mu", "sigma")]
+                if any(np.iscomplexobj(array) for array in found):
+                    raise ValueError("they are complex")
+                mu, sigma = (np.asarray(array, dtype=np.float64) for array in found)
                 said = {
                     name: file[name].item() for name in ("n", "extractor", "weights_sha256") if name in file
                 }
@@ -77,6 +80,7 @@ class StatisticsFile:
             raise EvaluationError(
                 f"{path} holds mu of shape {mu.shape} and sigma of shape {sigma.shape}: no statistics"
             )
+        _check_covariance(sigma, path)
         for key, ours in (("extractor", extractor), ("weights_sha256", weights_sha256)):
             if said.get(key, ours) != ours:
                 raise EvaluationError(
@@ -97,4 +101,15 @@ class StatisticsFile:
         nothing = torch.empty(0)
         return Reference(
             self.moments, symmetric_root(self.moments.covariance), nothing, nothing.long(), nothing, nothing
+        )
+
+
+def _check_covariance(sigma: np.ndarray, path: Path) -> None:
+    """Raise EvaluationError unless sigma (D, D) is symmetric and positive semi-definite, but for float32's rounding."""
+    tolerance = 1e-4 * np.abs(sigma).max(initial=0)
+    if np.abs(sigma - sigma.T).max(initial=0) > tolerance:
+        raise EvaluationError(f"sigma in {path} is not symmetric, and so no covariance")
+    if (smallest := np.linalg.eigvalsh(sigma).min(initial=0)) < -tolerance:
+        raise EvaluationError(
+            f"sigma in {path} has the eigenvalue {smallest:.3g}, below 0, and so is no covariance"
         )

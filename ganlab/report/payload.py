@@ -63,6 +63,7 @@ def _about(run: RunRecord, name: str) -> dict[str, Any]:
         "commit": commit if isinstance(commit, str) else None, "measured": one,
         "final": {k: short(np.array([v]), 6)[0] for k, v in run.final.items()},
         "best": {k: short(np.array([v]), 6)[0] for k, v in run.best.items()},
+        "fresh": {k: short(np.array([v]), 6)[0] if isinstance(v, float) else v for k, v in run.fresh.items()},
     }  # fmt: skip
 
 

@@ -53,7 +53,8 @@ class RunRecord:
         state: how it is doing.
         config: values by dotted key; empty if the file is gone.
         final, best: metrics as the summary has them.
-        protocol: how they were measured; None: nobody says.
+        fresh: the last and the best checkpoint on fresh samples, as `_fresh` has it; empty if nobody compared them.
+        protocol: how final and best were measured; None: nobody says.
         environment: of its last start.
         lines: of metrics.jsonl.
         problems: what could not be read.
@@ -64,6 +65,7 @@ class RunRecord:
     config: Mapping[str, Any]
     final: Mapping[str, float]
     best: Mapping[str, float]
+    fresh: Mapping[str, Any]
     protocol: Mapping[str, Any] | None
     environment: Mapping[str, Any]
     lines: list[dict[str, Any]] = field(repr=False)
@@ -153,6 +155,7 @@ def read_run(path: Path) -> RunRecord:
     return RunRecord(
         path=path, state=read_state(folder, summary, config, environment, lines), config=config,
         final=_numbers(summary.get("final")), best=_numbers(summary.get("best")),
+        fresh=_fresh(summary.get("selection")),
         protocol=protocol if isinstance(protocol, dict) and protocol else None,
         environment=environment, lines=lines, problems=tuple(problems),
     )  # fmt: skip
@@ -189,6 +192,19 @@ def _mapping(path: Path, parse: Any) -> tuple[dict[str, Any], list[str]]:
     if isinstance(value, dict):
         return value, []
     return {}, problems or [f"{path.name} is damaged"]
+
+
+def _fresh(selection: Any) -> dict[str, Any]:
+    """``metric``, its value ``last`` and ``best``, at ``images`` of the best, on how many ``samples``."""
+    try:
+        last, best = selection["last"], selection["best"]
+        protocol = best["protocol"]
+        return {
+            "metric": str(selection["metric"]), "last": float(last["value"]), "best": float(best["value"]),
+            "images": int(protocol["images"]), "samples": f"{len(protocol['seed'])} x {int(protocol['n_fake']):,}",
+        }  # fmt: skip
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _numbers(value: Any) -> dict[str, float]:

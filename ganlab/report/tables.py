@@ -10,6 +10,8 @@ from ganlab.report.reading import RunRecord
 from ganlab.report.settings import SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL, Mean
 
+FRESH = ("metric", "last", "best", "images", "samples")
+
 
 def count(runs: Sequence[RunRecord]) -> str:
     """``1 run``, ``2 runs``."""
@@ -33,7 +35,8 @@ def csv_table(runs: Sequence[RunRecord]) -> str:
         SETTING,
         *keys,
     ]
-    rows = csv.DictWriter(out, [*head, *metrics, *(f"best_{name}" for name in metrics)])
+    bests, fresh = [f"best_{name}" for name in metrics], [f"fresh_{name}" for name in FRESH]
+    rows = csv.DictWriter(out, [*head, *metrics, *bests, *fresh])
     rows.writeheader()
     for number, lot in enumerate(by_protocol(runs), start=1):
         for run, own in zip(lot, keys_of(lot), strict=True):
@@ -43,6 +46,7 @@ def csv_table(runs: Sequence[RunRecord]) -> str:
                 "g_steps": run.last[0], "device_seconds": run.last[1], SETTING: own[SETTING],
                 **{key: say(run.config[key]) for key in keys if key in run.config},
                 **run.final, **{f"best_{name}": value for name, value in run.best.items()},
+                **{f"fresh_{name}": value for name, value in run.fresh.items()},
             })  # fmt: skip
     return out.getvalue()
 
@@ -58,6 +62,9 @@ def markdown(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> str:
         elif ranked:
             own = metric if metric in ranked else next(iter(ranked))
             parts += [f"## Protocol {number}: {own} by {by}", *_ranking(lot, by, own, list(ranked))]
+    if chosen := [run for run in runs if run.fresh]:
+        rows = [[run.name, *(say(run.fresh[name]) for name in FRESH)] for run in chosen]
+        parts += ["## Last and best checkpoint, on fresh samples", _table(["run", *FRESH], rows)]
     if failed := [run for run in runs if run.state.name in ("failed", "stale", "unknown") or run.problems]:
         parts += ["## Failed, stale and damaged runs", _bullets(map(_trouble, failed))]
     if measured := [lot for lot in lots if lot[0].protocol]:

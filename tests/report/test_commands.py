@@ -11,7 +11,8 @@ import pytest
 
 from ganlab import cli
 from ganlab.report.page import asset
-from tests.report.folders import PROTOCOL, made_run
+from ganlab.runs import RunFolder
+from tests.report.folders import PROTOCOL, made_run, selection
 
 
 @pytest.fixture
@@ -26,6 +27,10 @@ def runs(tmp_path: Path) -> Path:
             f"seed={seed}",
             fid=(40.0, 2 * fid + seed**2),
         )
+    RunFolder(root / "hinge-1").write_summary(selection=selection(15.25, 13.5, images=1000))
+    RunFolder(root / "hinge-2").write_summary(
+        selection={"metric": "fid_digits", "last": 3}
+    )  # of some other version
     made_run(root, "bad", "seed=7", fid=(60.0,), state="failed", reason="loss became nan | <b>")
     made_run(root, "few", "seed=8", protocol={**PROTOCOL, "n_fake": 50})
     return root
@@ -89,6 +94,12 @@ def test_csv_has_a_row_for_every_run(runs: Path, tmp_path: Path) -> None:
     )
     assert (float(one["fid_digits"]), float(one["best_fid_digits"])) == (26.0, 26.0)
     assert (int(one["images"]), int(one["g_steps"]), float(one["device_seconds"])) == (2000, 20, 4.0)
+    fresh = {name: value for name, value in rows["hinge-1"].items() if name.startswith("fresh_")}
+    assert fresh == {
+        "fresh_metric": "fid_digits", "fresh_last": "15.25", "fresh_best": "13.5", "fresh_images": "1000",
+        "fresh_samples": "3 x 5,000",
+    }  # fmt: skip
+    assert rows["hinge-2"]["fresh_last"] == ""
     assert rows["few"]["protocol"] == "2"
     assert rows["bad"]["reason"] == "loss became nan | <b>"
 
@@ -107,6 +118,7 @@ def test_markdown_ranks_protocols_apart(runs: Path, tmp_path: Path) -> None:
     assert rows[6][:2] == ["hinge", "non\\_saturating"]
     assert rows[6][3:5] == ["3 and 3", "paired"]
     assert "| 1 | non\\_saturating | 1 of 1 | 10 |" in second
+    assert "| hinge-1 | fid\\_digits | 15.25 | 13.5 | 1000 | 3 x 5,000 |" in second
     assert "- bad (failed): loss became nan \\| &lt;b>" in second
     assert "They differ in n_fake; their numbers are not ranked together." in second
 

@@ -13,8 +13,9 @@ from ganlab import cli
 from ganlab.report.comparison import by_protocol, group, pairs
 from ganlab.report.finding import find_runs
 from ganlab.report.reading import read_runs
+from ganlab.runs import RunFolder
 from tests.chromium import EXECUTABLE, Chromium
-from tests.report.folders import PROTOCOL, made_run
+from tests.report.folders import PROTOCOL, made_run, selection
 
 FIDS = {"hinge": [11.0, 14.0, 12.5], "minimax": [30.0, 37.0, 31.0], "wgan_gp": [13.0, 10.5, 18.0]}
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
@@ -241,9 +242,13 @@ def test_light_and_dark(shown: Chromium) -> None:
 
 def test_one_run_is_enough(browser: Chromium, runs: Path, tmp_path: Path) -> None:
     page = tmp_path / "one.html"
+    RunFolder(runs / "hinge-1").write_summary(selection=selection(15.25, 13.5, images=1000))
     assert cli.main(["report", str(runs / "hinge-1"), "--out", str(page), "--metric", "is"]) == 0
     browser.open(page)
     browser.wait("document.querySelectorAll('section .body:empty').length === 0")
     assert column(browser, "leaderboard", 2) == ["hinge"]
     assert column(browser, "leaderboard", 4) == ["8.600"]
+    heads = "[...document.querySelectorAll('#runs th')].map(th => th.textContent)"
+    place = browser.evaluate(heads).index("last, fresh samples")
+    assert [column(browser, "runs", place + i) for i in (1, 2)] == [["15.25"], ["13.50"]]
     assert browser.errors == []

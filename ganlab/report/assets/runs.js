@@ -19,9 +19,11 @@ function runTable(body) {
         { key: `final:${metric}`, label: metric, numeric: true, title: "last value", value: (run) => run.final[metric] ?? null, cell: (run) => number(run.final[metric]) },
         lot().runs.some((run) => metric in run.best) ? { key: `best:${metric}`, label: `best ${metric}`, numeric: true, value: (run) => run.best[metric] ?? null, cell: (run) => number(run.best[metric]) } : [],
       ].flat()),
+      lot().runs.some((run) => run.fresh.metric) ? ["last", "best"].map((which) => ({ key: `fresh:${which}`, label: `${which}, fresh samples`, numeric: true, title: "of the checkpoint, on samples that had no part in choosing it",
+        value: (run) => run.fresh[which] ?? null, cell: (run) => element("span", { title: run.fresh.metric ? `${run.fresh.metric} on ${run.fresh.samples}` : "" }, number(run.fresh[which])) })) : [],
       { key: "said", label: "remarks", value: (run) => remark(run), cell: (run) => element("span", { class: "long" }, remark(run)) },
       { key: "commit", label: "commit", value: (run) => run.commit, cell: (run) => (run.commit ? element("code", { title: run.commit }, run.commit.slice(0, 8) + (run.commit.endsWith("-dirty") ? "+" : "")) : "–") },
-    ], rows, { start: "name", empty: "No run fits this search." }));
+    ].flat(), rows, { start: "name", empty: "No run fits this search." }));
   };
   draw();
   fill(body, element("label", { class: "control" }, element("span", {}, "find"), element("input", { type: "search", value: search.text, placeholder: "name, setting, state, note",
