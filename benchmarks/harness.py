@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -87,10 +88,11 @@ def _train(job: Job, root: Path) -> dict[str, Any]:
     if kept["words"] != list(job.words):
         raise SystemExit(f"{folder.path} was made with other settings; remove it, or choose another --runs")
     evaluations = [line for line in folder.read_metrics() if any(key.startswith("eval/") for key in line)]
+    start = folder.starts[-1]
     return {
         "name": job.name, **job.row, "reason": kept["reason"], "seconds": kept["seconds"],
         "final": {} if kept["reason"] else folder.read_summary()["final"], "evaluations": evaluations,
-        "commit": folder.starts[-1]["git_commit"],
+        "commit": start["git_commit"], "machine": f"{start['cpus']} cores, torch {start['versions']['torch']}",
     }  # fmt: skip
 
 
@@ -143,9 +145,14 @@ def source_note(results: dict[str, Any]) -> str:
     """One paragraph that says where a table comes from."""
     origin = results["provenance"]
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
+    machines = Counter(row["machine"] for row in results["rows"])
+    elsewhere = (
+        "; ".join(f"{n} runs on {machine}" for machine, n in machines.items()) if len(machines) > 1 else ""
+    )
     commits = sorted({row["commit"] for row in results["rows"] if row["commit"]}) or [origin["commit"]]
     runs = " and ".join(f"`{commit}`" for commit in commits)
-    return f"`{origin['command']}`, runs made at commit {runs}; {origin['hardware']}; {versions}."
+    where = f" ({elsewhere})" if elsewhere else ""
+    return f"`{origin['command']}`, runs made at commit {runs}; {origin['hardware']}; {versions}{where}."
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

@@ -26,7 +26,7 @@ def run(objective: str, lr: float, seed: int, final: float | None, early: float 
         "name": f"{objective}-{lr}-{seed}", "objective": objective, "lr": lr, "seed": seed, "d_steps": 5,
         "reason": None if final else "the generator's loss became nan by iteration 7", "seconds": 2.0,
         "final": metrics if final else {},
-        "commit": "abc", "evaluations": [{"images": i, "eval/fid_digits": v} for i, v in evaluations if v is not None],
+        "commit": "abc", "machine": "2 cores, torch 2.13.0", "evaluations": [{"images": i, "eval/fid_digits": v} for i, v in evaluations if v is not None],
     }  # fmt: skip
 
 
@@ -145,7 +145,15 @@ def test_ill_and_healthy_runs_are_different_recipes_that_fit_together() -> None:
 
 def test_the_confusion_table_counts_runs() -> None:
     def row(kind: str, rules: tuple[str, ...], found: list[str], **final: float) -> dict[str, Any]:
-        return {"kind": kind, "rules": rules, "found": found, "final": final, "seed": 8, "commit": "abc"}
+        return {
+            "kind": kind,
+            "rules": rules,
+            "found": found,
+            "final": final,
+            "seed": 8,
+            "commit": "abc",
+            "machine": "2 cores, torch 2.13.0",
+        }
 
     rows = [
         row("slow", ("oscillation", "divergence"), ["divergence", "mode_collapse"]),
