@@ -177,11 +177,12 @@ def test_the_confusion_table_counts_runs() -> None:
 
 
 def test_runs_are_judged_by_the_rules_of_today(tiny: Callable[..., DictConfig]) -> None:
-    folder = ganlab.train(tiny("log.every=8")).folder
-    assert health.judge(folder) == []
-    with (folder.path / "metrics.jsonl").open("a") as log:
+    run = ganlab.train(tiny("log.every=8"))
+    told = sorted({finding["rule"] for finding in run.summary["health"]})
+    assert health.judge(run.folder) == told
+    with (run.path / "metrics.jsonl").open("a") as log:
         log.write(json.dumps({"images": 64, "loss/d": 1.0, "gradient/g": 2e6}) + "\n")
-    assert health.judge(folder) == ["overflow_near"]
+    assert health.judge(run.folder) == [*told, "overflow_near"]
 
 
 def test_pictures_of_objectives_are_drawn_once_trained(tmp_path: Path) -> None:

@@ -13,11 +13,20 @@ from torch import Tensor, nn
 
 import ganlab
 from ganlab import diagnostics
+from ganlab.callbacks import Diagnostics
 from ganlab.callbacks.truth import histograms, modes_of
 from ganlab.checkpoints import load_checkpoint
 from ganlab.data.mixtures import Gaussian1d, Ring
 from ganlab.networks.layers import normalise_spectrally
-from ganlab.objectives import LeastSquares, Match, Scores
+from ganlab.objectives import (
+    LeastSquares,
+    Match,
+    Minimax,
+    NonSaturating,
+    RelativisticPaired,
+    Scores,
+    Wasserstein,
+)
 from ganlab.randomness import Draws
 from ganlab.theory.divergences import jensen_shannon
 from tests.conftest import crash_after
@@ -38,6 +47,64 @@ def test_accuracy_is_the_share_of_pairs_in_order() -> None:
     a, b = torch.randn(40, generator=GENERATOR), torch.randn(30, generator=GENERATOR) - 0.7
     statistic = mannwhitneyu(a, b).statistic
     assert diagnostics.accuracy(a, b).item() == pytest.approx(statistic / 1200)
+
+
+def test_accuracy_of_several_batches_is_that_of_each() -> None:
+    real, fakes = torch.randn(7, generator=GENERATOR), torch.randn(3, 5, generator=GENERATOR)
+    for critic in ("scalar", "autoencoder"):
+        expected = torch.stack([diagnostics.accuracy(real, fake, critic) for fake in fakes])
+        assert torch.equal(diagnostics.accuracy_of_each(real, fakes, critic), expected)
+
+
+def test_the_signal_is_what_the_loss_lets_through() -> None:
+    values = torch.tensor([-3.0, 0.5, 2.0])
+    match = Match(torch.zeros(3, 1), torch.zeros(3, 1), Scores(torch.ones(3)), Scores(values))
+    d = values.sigmoid()
+    for objective, expected in (
+        (Minimax(), d.mean()),
+        (NonSaturating(), (1 - d).mean()),
+        (Wasserstein(), 1.0),
+    ):
+        torch.testing.assert_close(diagnostics.signal(objective, match), torch.as_tensor(expected))
+    margin = torch.ones(3) - values
+    expected = margin.sigmoid().mean()  # of softplus(C(x) - C(G(z))), pair by pair
+    torch.testing.assert_close(diagnostics.signal(RelativisticPaired(), match), expected)
+
+
+def test_kinds_count_modes_that_far_ones_hide_from_a_mean_distance() -> None:
+    ring = Ring(n=10)
+    real, _ = ring.sample(128, torch.Generator().manual_seed(1))
+    two = ring.means[[0, 4]].repeat(64, 1) + 0.01 * torch.randn(
+        128, 2, generator=torch.Generator().manual_seed(2)
+    )
+    found = diagnostics.likeness(real, two)
+    assert found["samples"] > 0.7  # the two modes lie opposite each other
+    assert found["kinds"] < 0.45
+    distances = torch.cdist(real, real)
+    width = distances.median() / 2
+    similar = [(-((torch.cdist(x, x) / width) ** 2)).exp() for x in (real, two.double())]
+    off = [(matrix.sum() - matrix.trace()) / (128 * 127) for matrix in similar]
+    torch.testing.assert_close(found["kinds"], off[0] / off[1])
+    assert diagnostics.likeness(real, real)["kinds"].item() == pytest.approx(1)
+
+
+def test_what_is_forgotten_was_known_once() -> None:
+    """Batches of fakes whose best accuracy was 0.9, 0.9 and 0.1, held against a D that now scores by the mean."""
+
+    class Gan:
+        def __init__(self) -> None:
+            self.objective = NonSaturating()
+
+        def discriminator(self, x: Tensor) -> Scores:
+            return Scores(x.mean(1))
+
+    watching = Diagnostics(every=8, budget=64, slopes=None)
+    watching.past = [torch.full((4, 2), value) for value in (5.0, -5.0, 5.0)]
+    watching.known = [torch.tensor(accuracy) for accuracy in (0.9, 0.9, 0.1)]
+    found = watching._ask_about_the_past(Gan(), torch.zeros(6))
+    assert found["game/forgotten"].item() == pytest.approx(1 / 3)  # the first; the third was never known
+    assert found["game/accuracy_past"].item() == pytest.approx(1 / 3)
+    assert [known.item() for known in watching.known] == pytest.approx([0.9, 1.0, 0.1])
 
 
 def test_diversity_compares_mean_distances() -> None:
@@ -122,7 +189,7 @@ def test_a_run_is_the_same_with_and_without(tiny: Compose) -> None:
     for old, new in zip(plain, sampled, strict=True):
         assert old == {key: new[key] for key in old}
         added = {key.split("/")[0] for key in new.keys() - old.keys()}
-        assert added == {"gradient", "update", "ema", "game", "diversity", "slope", "spectral"}
+        assert added == {"gradient", "update", "ema", "game", "diversity", "spectral"}
         assert not [key for key in new if "fid" in key]
     assert sampled[-1]["spectral/largest"] == pytest.approx(1, abs=0.15)
 
@@ -140,7 +207,7 @@ def test_a_run_is_the_same_with_and_without(tiny: Compose) -> None:
     ids=lambda settings: settings[0],
 )
 def test_every_kind_of_game_is_sampled_and_resumed(tiny: Compose, settings: tuple[str, ...]) -> None:
-    settings = (*settings, "budget.images=96")
+    settings = (*settings, "budget.images=96", "diagnostics.slopes=true")
     whole = ganlab.train(tiny(*settings, "run.name=whole"))
     crash_after(3, tiny(*settings, "run.name=broken"))
     assert_same_run(whole.path, ganlab.train(tiny(*settings, "run.name=broken")).path)
@@ -151,6 +218,7 @@ def test_every_kind_of_game_is_sampled_and_resumed(tiny: Compose, settings: tupl
     if settings[0] != "network.discriminator.norm=batch":
         assert 0 < last["slope/real"] <= last["slope/steepest"]
         assert 0 <= last["game/accuracy_past"] <= 1
+        assert 0 <= last["game/forgotten"] <= 1
 
 
 def test_the_gradient_is_that_of_the_step(tiny: Compose) -> None:
@@ -202,6 +270,16 @@ def test_nothing_is_sampled_where_it_is_switched_off(tiny: Compose) -> None:
     run = ganlab.train(tiny("diagnostics.every=0"))
     keys = {key.split("/")[0] for line in run.metrics for key in line}
     assert keys == {"images", "iteration", "loss", "score", "penalty", "estimate", "time"}
-    without = ganlab.train(tiny("diagnostics.slopes=false", "run.name=flat"))
-    assert not [key for key in without.metrics[-1] if key.startswith("slope/")]
-    assert json.dumps(without.metrics[-1])
+
+
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [(("objective=hinge",), False), (("objective=wgan_gp", "log.every=40"), True),
+     (("objective=wgan_gp", "log.every=40", "diagnostics.slopes=false"), False)],
+)  # fmt: skip
+def test_slopes_are_taken_where_the_objective_rests_on_them(
+    tiny: Compose, words: tuple[str, ...], taken: bool
+) -> None:
+    last = ganlab.train(tiny(*words)).metrics[-1]
+    assert ("slope/steepest" in last) == taken
+    assert json.dumps(last)

@@ -9,6 +9,7 @@ from torch import Tensor
 from ganlab import diagnostics
 from ganlab.callbacks.clock import OnClock
 from ganlab.networks.layers import Frozen, couples_batch
+from ganlab.penalties import full_precision
 from ganlab.randomness import Draws
 
 PLAYERS = ("g", "d")  # in the order of the optimizers
@@ -98,7 +99,7 @@ class Diagnostics(OnClock):
                 values["spectral/largest"] = largest
             if self.past:
                 values |= self._ask_about_the_past(gan, match.real.value)
-        self.past = [*self.past, match.x_fake[:_PAST_EACH].clone()][-_PAST_MOMENTS:]
+        self.past = [*self.past, full_precision(match.x_fake[:_PAST_EACH]).clone()][-_PAST_MOMENTS:]
         self.known = [*self.known, torch.zeros((), device=gan.device)][-_PAST_MOMENTS:]
         return values
 

@@ -75,7 +75,7 @@ class BudgetConfig:
 class LogConfig:
     """Images between two lines of metrics.jsonl."""
 
-    every: int = key(2_000, least=1)
+    every: int = key(4_000, least=1)
 
 
 @dataclass
