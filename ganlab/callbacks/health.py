@@ -45,8 +45,10 @@ class Health(OnClock):
 
     def on_exception(self, trainer: L.Trainer, pl_module: Any, exception: BaseException) -> None:
         if hasattr(self, "doctor"):
-            if isinstance(exception, TrainingError) and self.doctor.findings:
-                exception.add_note("\n".join(in_words(self._findings())))
+            if isinstance(exception, TrainingError):
+                said = str(exception)
+                if untold := [found for found in self._findings() if found["sentence"] not in said]:
+                    exception.add_note("\n".join(in_words(untold)))
             with suppress(GanlabError):  # a full disk is perhaps what went wrong
                 self._note(trainer)
 

@@ -19,8 +19,8 @@ class Thresholds:
         collapse_diversity, collapse_fall, collapse_growth: samples have collapsed if their mean distance is below the
             first, as a share of the data's, and has fallen below the second share of what it was, or has not grown
             by the third share within four times `lines` lines.
-        collapse_kinds, collapse_duplicates: ... or if they are fewer kinds than this share of the data's, or this
-            share of them have a twin.
+        collapse_kinds, collapse_duplicates: ... or if they are spread over `collapse_fall` of the data's distance or more
+            but are fewer kinds than this share of the data's, or if this share of them have a twin.
         oscillation_accuracy, oscillation_swings: D is right about less than the first share of pairs, then about
             more than one minus it, and so on; this many times within eight times `lines` lines.
         divergence_update, divergence_loss: a step changes on average this share of a player's weights, or a loss is

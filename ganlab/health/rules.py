@@ -33,7 +33,12 @@ def _won(lines: History) -> bool:
 
 def _collapsed(lines: History) -> bool:
     limits, name = lines.limits, "diversity/samples"
-    few = lines.all_recent("diversity/kinds", lambda share: share < limits.collapse_kinds)
+    few = lines.all_recent(
+        "diversity/kinds", lambda share: share < limits.collapse_kinds
+    ) and lines.all_recent(
+        name,
+        lambda share: share > limits.collapse_fall,  # as wide as the data, but for what lies between
+    )
     twins = lines.all_recent("diversity/duplicates", lambda share: share >= limits.collapse_duplicates)
     if not lines.all_recent(name, lambda share: share < limits.collapse_diversity):
         return few or twins
