@@ -126,7 +126,11 @@ def test_cells_see_the_shape_within_a_mode() -> None:
     _, real, fake = cells(ring, sample(ring, 100_000))
     assert jensen_shannon(real, fake) < 2e-3
     modes = ring.means[torch.arange(4000) % 4]
-    for wrong in (modes, modes + 0.02 * torch.sign(sample(ring, 4000)), modes + 0.25 * (sample(ring, 4000, 2) - modes)):
+    for wrong in (
+        modes,
+        modes + 0.02 * torch.sign(sample(ring, 4000)),
+        modes + 0.25 * (sample(ring, 4000, 2) - modes),
+    ):
         _, real, fake = cells(ring, wrong)
         assert jensen_shannon(real, fake) > 0.1  # all within three standard deviations, and shared evenly
 
