@@ -30,7 +30,7 @@ SETTINGS = (
     "wandb.mode=disabled", "trainer=cpu", "seed=5", "budget.images=768000", "evaluation.every=768000",
     "checkpoint.every=38400", "checkpoint.keep=20", "log.every=76800",
 )  # fmt: skip
-SHOWN = (38_400, 76_800, 153_600, 768_000)  # images, one panel each
+SHOWN = (38_400, 115_200, 153_600, 768_000)  # images, one panel each
 _QUANTILES = torch.linspace(0, 1, 8003, dtype=torch.float64)[1:-1]
 LATENTS = torch.special.ndtri(_QUANTILES)[:, None]  # of z; G of them is in equal shares
 
@@ -100,7 +100,7 @@ def original_figure(shown: list[Moment] | None = None) -> Figure:
         _draw_densities(axes[0, i], now)
         _draw_map(axes[1, i], now, upright)
     axes[0, 0].set_ylabel("density; D")
-    axes[0, 0].legend(loc="upper left", fontsize=8)
+    axes[0, -1].legend(loc="upper left", fontsize=8)
     return figure
 
 
