@@ -65,7 +65,7 @@ GAMES: Mapping[str, Game] = {
             "network.discriminator.code_dim=1",
         ),
         1500,
-    ),  # fmt: skip
+    ),
 }
 
 
@@ -75,7 +75,8 @@ def won(final: Mapping[str, float]) -> bool:
 
 
 def is_trained(name: str, *, steps: int, runs: Path) -> bool:
-    return (runs / f"{name}-{steps}" / "curve.png").is_file()
+    folder = runs / f"{name}-{steps}"
+    return (folder / "summary.json").is_file() and load(folder).summary["state"] == "finished"
 
 
 def train(name: str, *, steps: int, runs: Path) -> Run:
