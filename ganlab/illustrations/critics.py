@@ -91,8 +91,10 @@ def draw(value_axes: Sequence[Axes], slope_axes: Sequence[Axes], surfaces: Seque
     for value, slope, surface, values in zip(value_axes, slope_axes, surfaces, scaled, strict=True):
         ticks, steepest = surface.ticks.numpy(), surface.gap.lipschitz
         contours = value.contourf(ticks, ticks, values.numpy(), levels=levels.numpy(), cmap="viridis")
-        value.scatter(*surface.fake.numpy().T, s=3, color="black", alpha=0.6, label="fake", linewidths=0)
-        value.scatter(*surface.real.numpy().T, s=3, color="white", label="real", linewidths=0)
+        value.scatter(
+            surface.fake[:, 0], surface.fake[:, 1], s=3, color="black", alpha=0.6, label="fake", linewidths=0
+        )
+        value.scatter(surface.real[:, 0], surface.real[:, 1], s=3, color="white", label="real", linewidths=0)
         mesh = slope.pcolormesh(
             ticks, ticks, (surface.slopes / steepest).numpy(), cmap="magma", vmin=0, vmax=1, rasterized=True
         )
