@@ -1,7 +1,6 @@
 """What is read off a game: closed forms, autograd by hand, and whole runs that it must leave as they are."""
 
 import json
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,9 +13,8 @@ from torch import Tensor, nn
 import ganlab
 from ganlab import diagnostics
 from ganlab.callbacks import Diagnostics
-from ganlab.callbacks.truth import histograms, modes_of
 from ganlab.checkpoints import load_checkpoint
-from ganlab.data.mixtures import Gaussian1d, Ring
+from ganlab.data.mixtures import Ring
 from ganlab.networks.layers import normalise_spectrally
 from ganlab.objectives import (
     LeastSquares,
@@ -28,7 +26,6 @@ from ganlab.objectives import (
     Wasserstein,
 )
 from ganlab.randomness import Draws
-from ganlab.theory.divergences import jensen_shannon
 from tests.conftest import crash_after
 from tests.test_training import assert_same, assert_same_run, without_times
 
@@ -233,37 +230,6 @@ def test_the_gradient_is_that_of_the_step(tiny: Compose) -> None:
         size = diagnostics.norm([p.detach() for p in network.parameters()]).item()
         assert line[f"update/{player}"] == pytest.approx(0.5 * line[f"gradient/{player}"] / size, rel=1e-4)
     assert line["ema/distance"] == 0
-
-
-def test_the_truth_on_a_line(tiny: Compose) -> None:
-    words = ["experiment=gaussian1d", "evaluation=none", "data.batch_size=32", "budget.images=640"]
-    cfg = ganlab.compose([*words, "evaluation.every=320", *(str(w) for w in _where(tiny))])
-    lines = [line for line in ganlab.train(cfg).metrics if "truth/jsd" in line]
-    assert [line["images"] for line in lines] == [320, 640]
-    for line in lines:
-        assert 0 < line["truth/jsd"] <= math.log(2)
-        assert 0 < line["truth/discriminator"] < 1
-        assert line["truth/w1"] > 0.1  # after 20 steps N(1, 0.5^2) is not there yet
-
-
-def _where(tiny: Compose) -> list[str]:
-    return [f"run.root={tiny().run.root}", "run.name=line", "wandb.mode=disabled"]
-
-
-def test_histograms_of_the_truth() -> None:
-    data = Gaussian1d(mean=2.0, std=0.5, n=10)
-    right, _ = data.sample(200_000, torch.Generator().manual_seed(1))
-    _, real, fake = histograms(data, right[:, 0].numpy())
-    assert jensen_shannon(real, fake) < 1e-3
-    _, real, fake = histograms(data, np.full(1000, 40.0))
-    assert jensen_shannon(real, fake) == pytest.approx(math.log(2), rel=1e-6)
-    ring = Ring(modes=4, std=0.02, n=10)
-    points, _ = ring.sample(100_000, torch.Generator().manual_seed(2))
-    real, fake = modes_of(ring, points)
-    assert real[-1] == pytest.approx(math.exp(-4.5))  # outside 3 standard deviations, in the plane
-    np.testing.assert_allclose(real, fake, atol=5e-3)
-    _, one_mode = modes_of(ring, ring.means[:1].expand(50, 2))
-    np.testing.assert_allclose(one_mode, [1, 0, 0, 0, 0])
 
 
 def test_nothing_is_sampled_where_it_is_switched_off(tiny: Compose) -> None:

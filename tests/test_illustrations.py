@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from scipy.integrate import quad
 
 import ganlab
 from ganlab import illustrations
@@ -24,6 +27,7 @@ from ganlab.illustrations import (
     steps,
     transport,
 )
+from ganlab.objectives import Scores
 from ganlab.theory.distributions import pushforward
 from ganlab.theory.optimal import distance_to_optimal
 
@@ -41,10 +45,19 @@ def test_jsd_stops_at_log_2_while_w1_is_the_shift() -> None:
 
 def test_the_plan_moves_one_histogram_onto_the_other() -> None:
     plan = transport.plan()
-    np.testing.assert_allclose(plan.plan.sum(1), transport.GENERATED, atol=1e-12)
-    np.testing.assert_allclose(plan.plan.sum(0), transport.DATA, atol=1e-12)
+    np.testing.assert_allclose(plan.sum(1), transport.GENERATED, atol=1e-12)
+    np.testing.assert_allclose(plan.sum(0), transport.DATA, atol=1e-12)
     by_functions = np.abs(np.cumsum(transport.GENERATED) - np.cumsum(transport.DATA)).sum()
-    assert plan.distance == pytest.approx(by_functions)
+    assert transport.cost(plan) == pytest.approx(by_functions)  # W1, the least that any plan costs
+    start, end = np.nonzero(plan > 1e-12)
+    assert (np.diff(end) >= 0).all()  # no strip crosses another
+    figure = transport.transport_figure()
+    assert [text.get_text() for text in figure.axes[2].texts] == [
+        f"{20 * plan[i, j]:.0f}" for i, j in zip(start, end, strict=True)
+    ]
+    widths = [np.ptp(strip.get_xy()[:2, 0]) for strip in figure.axes[-1].patches if len(strip.get_path()) == 5
+              and not isinstance(strip, Rectangle)]  # fmt: skip
+    np.testing.assert_allclose(np.array(widths) / sum(widths), plan[start, end])
 
 
 def test_gradients_saturate_where_d_is_sure() -> None:
@@ -69,10 +82,22 @@ def test_the_second_generator_wins_and_the_peaks_are_the_best_values() -> None:
         assert argmin.SLOPES[np.argmax(curve)] == pytest.approx(-mean, abs=0.03)
 
 
-def test_the_fit_ends_near_the_truth() -> None:
+def test_likelihood_and_kl_lie_apart_by_the_entropy_and_the_sampling_error() -> None:
     x, models = likelihood.fitting()
     assert len(x) == 2000
     np.testing.assert_allclose(models[-1].means, likelihood.TRUTH.means, atol=0.15)
+    samples, divergence, entropy = (line.get_ydata() for line in likelihood.likelihood_figure().axes[1].lines)
+
+    def surprise(y: float) -> float:
+        return float(-likelihood.TRUTH.density([y])[0] * likelihood.TRUTH.log_density([y])[0])
+
+    assert entropy[0] == pytest.approx(quad(surprise, -8, 8, limit=200)[0], rel=1e-7)
+    logs = np.array([model.log_density(x) for model in models])
+    np.testing.assert_allclose(samples, -logs.mean(1))
+    errors = logs.std(1) / math.sqrt(len(x))
+    assert (np.abs(samples - divergence) < 3 * errors).all()
+    assert (np.abs(samples - divergence + 0.1) > 3 * errors).all()  # a tenth of a nat would be seen
+    assert (divergence > entropy[0]).all()
 
 
 def test_more_steps_bring_d_nearer() -> None:
@@ -90,11 +115,31 @@ def test_clipping_does_not_say_which_slope_a_critic_has_and_the_penalty_does() -
     )
     assert (penalised.slopes - 1).abs().mean() < 0.4
     assert clipped.slopes.max() > 3
-    assert 0 < min(clipped.proven, penalised.proven) <= max(clipped.proven, penalised.proven) <= 1
-    along_x = (penalised.values[10, 50] - penalised.values[10, 49]) / (
-        penalised.ticks[1] - penalised.ticks[0]
-    )
-    assert abs(along_x) <= penalised.slopes[9:12, 48:52].max() + 0.1
+    for surface in (clipped, penalised):
+        assert 0 < surface.gap.bound <= surface.gap.distance
+
+
+class Known(torch.nn.Module):
+    """f(x, y) = 3 x - y^2, which no transposition, mirroring or change of sign leaves as it is."""
+
+    def forward(self, points: torch.Tensor) -> Scores:
+        return Scores(3 * points[:, 0] - points[:, 1].square())
+
+
+def test_a_surface_has_x_to_the_right_and_y_upwards() -> None:
+    surface = critics.survey(Known(), *critics.mixtures()["ring"])
+    y, x = torch.meshgrid(surface.ticks, surface.ticks, indexing="ij")
+    torch.testing.assert_close(surface.values, 3 * x - y**2)
+    torch.testing.assert_close(surface.slopes, (9 + 4 * y**2).sqrt())
+    figure = Figure()
+    value, slope = figure.subplots(1, 2)
+    critics.draw([value], [slope], [surface])
+    corners = slope.collections[0].get_coordinates()
+    assert corners[0, -1, 0] > corners[0, 0, 0]
+    assert corners[-1, 0, 1] > corners[0, 0, 1]
+    drawn = slope.collections[0].get_array().reshape(critics.SIDE, critics.SIDE)
+    np.testing.assert_allclose(drawn * surface.gap.lipschitz, surface.slopes)
+    assert [axis.get_ylabel() for axis in figure.axes[2:]] == ["f / L, 0 at its peak", "slope / L"]
 
 
 def test_a_density_pushed_through_a_map() -> None:
@@ -113,7 +158,8 @@ def test_the_original_figure_is_what_a_run_was(tmp_path: Path) -> None:
     shown = [original.moment(ganlab.load(path)) for path in run.folder.list_checkpoints()]
     assert [now.images for now in shown] == [3840, 7680]
     last = shown[-1]
-    made = run.generator(averaged=False)(torch.linspace(-1, 1, 4000)[:, None])[:, 0].numpy()
+    z = torch.randn(200_000, 1, generator=torch.Generator().manual_seed(0))
+    made = run.generator(averaged=False)(z)[:, 0].numpy()
     mean = (last.fake * last.grid.points).sum()
     deviation = math.sqrt((last.fake * (last.grid.points - mean) ** 2).sum())
     assert (mean, deviation) == pytest.approx((made.mean(), made.std()), abs=0.01)
@@ -121,7 +167,26 @@ def test_the_original_figure_is_what_a_run_was(tmp_path: Path) -> None:
     figure = original.original_figure(shown)
     d = figure.axes[0].lines[2].get_ydata()
     np.testing.assert_array_equal(d, shown[0].discriminator)
-    figure.savefig(tmp_path / "figure.png")
+    best = figure.axes[0].lines[3].get_ydata()
+    nothing = shown[0].real + shown[0].fake < 1e-6
+    assert np.isnan(best[nothing]).all()
+    assert not np.isnan(best[shown[0].real > 1e-2]).any()
+    first, mapped = figure.axes[0], figure.axes[2]
+    assert (first.get_xlabel(), mapped.get_xlabel()) == ("x", "z")
+    assert "nats" in first.get_title()
+    arrows = [(text.xyann[0], text.xy[0]) for text in mapped.texts]
+    low, high = shown[0].grid.points[[0, -1]]
+    ticks = {
+        int(label.get_text()): place
+        for place, label in zip(mapped.get_xticks(), mapped.get_xticklabels(), strict=True)
+    }
+    for (start, end), (latent, x) in zip(arrows, shown[0].samples, strict=True):
+        assert end == pytest.approx(x)
+        assert start == pytest.approx(ticks[0] + latent * (ticks[1] - ticks[0]), rel=1e-6)
+        assert low < start < high
+    assert (np.diff(last.samples[:, 1]) * (ticks[1] - ticks[0]) > 0).mean() > 0.5  # it ends up increasing
+    illustrations.save(figure, tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.pdf").read_bytes()[:4] == b"%PDF"
     digits = ganlab.train(ganlab.compose(["experiment=ring", *words[-2:], "run.name=ring", "budget.images=256",
                                           "evaluation=none", "wandb.mode=disabled"]))  # fmt: skip
     with pytest.raises(GanlabError, match="needs a mixture on the line"):
@@ -132,10 +197,46 @@ def test_every_picture_has_its_line_and_draws() -> None:
     assert illustrations.names() == [
         "argmin", "critics", "dirac", "divergences", "gradients", "likelihood", "original", "steps", "transport",
     ]  # fmt: skip
-    for name in ("argmin", "divergences", "gradients", "likelihood", "transport"):
-        assert illustrations.get(name).draw().axes
-    assert len(steps.steps_figure(seeds=1, steps=2).axes) == 2
-    assert len(critics.critics_figure(steps=2).axes) == 8 + 4  # with the bars of the slopes
+
+
+LABELS = {  # of the axes in their order: below, at the left; then what the legends say
+    "argmin": (["x", "x", "x", *["D: slope of its logit"] * 3], ["density", "", "", "$V(G, D)$ in nats", "", ""],
+               ["$p_{data}$", "$p_g$"]),
+    "divergences": (["x", "x", "x", *["distance d of the two means"] * 2],
+                    ["density", "", "", "value", "derivative by d"],
+                    ["$p_{data}$", "$p_g$", *["JSD (nats)", "total variation", "$W_1$"] * 2]),
+    "gradients": (["D's value v of a fake"] * 2, ["G's loss", "|derivative of G's loss by D's value|"],
+                  [*gradients.objectives()]),
+    "likelihood": (["x", "1 + steps of expectation maximisation"], ["density", "nats"],
+                   ["2,000 samples", "$p_{data}$", *(f"model after {k} steps" for k in (0, 15, 150)),
+                    "-log-likelihood of the samples", "KL(data || model) + H(data)", "H(data)"]),
+    "steps": (["x", "k, steps of D with G at rest"], ["density; D", r"$\|D - D^*\|$"],
+              ["$p_{data}$", "$p_g$", "$D^*$", "D after 0"]),
+    "transport": (["", "", "to: place in the data", "$p_g$", "place"],
+                  ["$p_{data}$", "", "from: place in what G makes", "", "mass, in twentieths"],
+                  ["$p_{data}$", "$p_g$"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_every_picture_names_what_it_shows_and_is_saved_as_pdf(name: str, tmp_path: Path) -> None:
+    figure = steps.steps_figure(seeds=1, steps=2) if name == "steps" else illustrations.get(name).draw()
+    below, left, said = LABELS[name]
+    assert [axis.get_xlabel() for axis in figure.axes] == below
+    assert [axis.get_ylabel() for axis in figure.axes] == left
+    legends = [*(axis.get_legend() for axis in figure.axes), *figure.legends]
+    assert [text.get_text() for legend in legends if legend for text in legend.get_texts()] == said
+    illustrations.save(figure, tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.pdf").read_bytes()[:4] == b"%PDF"
+
+
+def test_both_critics_are_drawn_on_both_mixtures() -> None:
+    figure = critics.critics_figure(steps=2)
+    assert len(figure.axes) == 8 + 4  # a bar for the two values and one for the two slopes of a mixture
+    titles = [figure.axes[i].get_title() for i in (0, 1, 4, 5)]
+    assert [title.partition(":")[0] for title in titles] == [
+        "ring, clipping at 0.1", "ring, gradient penalty", "grid, clipping at 0.1", "grid, gradient penalty",
+    ]  # fmt: skip
 
 
 def test_the_command_draws_lists_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

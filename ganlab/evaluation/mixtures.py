@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -136,32 +137,57 @@ def mode_metrics(x: Tensor, means: Tensor, std: float) -> dict[str, float]:
     }
 
 
-def lattice_jsd(x: Tensor, means: Tensor, std: float) -> float:
-    """Jensen-Shannon divergence in nats, in [0, ln 2], between points (N, d) and a mixture, over cells one std wide.
+class Lattice(NamedTuple):
+    """Cells of space, with the masses that a mixture and some points have in them.
 
-    The mixture's mass in each cell is exact, products of differences of the error function; one more cell holds all
-    that lies more than 5 std outside the modes.  It is a lower bound of the divergence of the densities, plus the bias
-    of counting: about (occupied cells) / (8 N) for points of the mixture itself.
+    Attributes:
+        centres: (C, d) of the cells.
+        mixture, points: (C + 1,) masses, float64; the last is of all that lies beyond the cells.
+        beyond: (N,) which of the points lie there.
+    """
+
+    centres: Tensor
+    mixture: Tensor
+    points: Tensor
+    beyond: Tensor
+
+
+def lattice(x: Tensor, means: Tensor, std: float) -> Lattice:
+    """Cells one std wide that end 5 std outside the modes, for points (N, d) and a mixture with modes (K, d).
+
+    The mixture's mass in each cell is exact, products of differences of the error function.  The cells are wider
+    where there would be more than `MOST_CELLS`.
     """
     low, high = means.min(0).values - 5 * std, means.max(0).values + 5 * std
     dimensions = len(low)
     width = max(std, ((high - low).prod() / MOST_CELLS).item() ** (1 / dimensions))
     cells = ((high - low) / width).ceil().long().clamp(min=1)
-    mass = None
+    edges = [
+        low[axis] + width * torch.arange(int(n) + 1, dtype=torch.float64) for axis, n in enumerate(cells)
+    ]
+    mass = torch.ones(len(means), 1, dtype=torch.float64)
     for axis in range(dimensions):
-        edges = low[axis] + width * torch.arange(int(cells[axis]) + 1, dtype=torch.float64)
-        below = torch.special.ndtr((edges - means[:, axis, None]) / std)
-        inside = below.diff(dim=1)  # (K, cells of this axis)
-        mass = inside if mass is None else (mass[:, :, None] * inside[:, None]).flatten(1)
-    assert mass is not None
+        inside = torch.special.ndtr((edges[axis] - means[:, axis, None]) / std).diff(dim=1)
+        mass = (mass[:, :, None] * inside[:, None]).flatten(1)  # (K, cells of the axes so far)
     p = mass.mean(0)
     place = ((x.double() - low) / width).floor()
-    outside = ((place < 0) | (place >= cells)).any(1)
+    beyond = ((place < 0) | (place >= cells)).any(1)
     number = torch.zeros(len(x), dtype=torch.long)
     for axis in range(dimensions):
         number = number * cells[axis] + place[:, axis].clamp(0, int(cells[axis]) - 1).long()
-    q = torch.bincount(number[~outside], minlength=len(p)).double() / len(x)
+    q = torch.bincount(number[~beyond], minlength=len(p)).double() / len(x)
     p, q = (torch.cat([a, (1 - a.sum()).clamp(min=0)[None]]) for a in (p, q))
+    centres = torch.cartesian_prod(*(edge[:-1] + width / 2 for edge in edges)).view(-1, dimensions)
+    return Lattice(centres, p, q, beyond)
+
+
+def lattice_jsd(x: Tensor, means: Tensor, std: float) -> float:
+    """Jensen-Shannon divergence in nats, in [0, ln 2], between points (N, d) and a mixture, over a `lattice`.
+
+    It is a lower bound of the divergence of the densities, plus the bias of counting: about
+    (occupied cells) / (8 N) for points of the mixture itself.
+    """
+    _, p, q, _ = lattice(x, means, std)
     middle = (p + q) / 2
     kl = [torch.special.xlogy(a, a) - torch.special.xlogy(a, middle) for a in (p, q)]
     return max(0.0, (kl[0] + kl[1]).sum().item() / 2)

@@ -35,18 +35,26 @@ def argmin_figure() -> Figure:
     p = gaussian(0)
     for i, mean in enumerate(MEANS):
         top, below, q = axes[0, i], axes[1, i], gaussian(mean)
-        top.fill_between(GRID.points, p / GRID.weights, color="black", alpha=0.3)
-        top.fill_between(GRID.points, q / GRID.weights, color="tab:green", alpha=0.5)
-        top.set(xlim=(-4.5, 5.5), yticks=[], title=f"$G_{i + 1}$" + (" = $G^*$" if i == best.index else ""))
+        top.fill_between(GRID.points, p / GRID.weights, color="black", alpha=0.3, label="$p_{data}$")
+        top.fill_between(GRID.points, q / GRID.weights, color="tab:green", alpha=0.5, label="$p_g$")
+        top.set(
+            xlim=(-4.5, 5.5),
+            yticks=[],
+            xlabel="x",
+            title=f"$G_{i + 1}$" + (" = $G^*$" if i == best.index else ""),
+        )
         below.plot(SLOPES, [value(p, q, discriminator(slope, mean)) for slope in SLOPES], color="tab:blue")
         below.plot(-mean, best.values[i], "o", color="tab:red")
         below.axhline(-2 * LOG_2, color="grey", linestyle=":")
         below.vlines(-mean, -2 * LOG_2, best.values[i], color="tab:red")
-        below.annotate("$2\\,JSD$", (-mean, (best.values[i] - 2 * LOG_2) / 2), xytext=(5, 0),
-                       textcoords="offset points", color="tab:red")  # fmt: skip
-        below.set(xlabel="D: slope of its logit", ylim=(-3, 0))
+        above = best.values[i] + 2 * LOG_2
+        below.annotate(f"$D^*$: $2\\,JSD = {above:.2f}$", (-mean, best.values[i]), xytext=(0, 9),
+                       textcoords="offset points", ha="center", color="tab:red")  # fmt: skip
+        below.text(SLOPES[-1] + 0.8, -2 * LOG_2, r"$-2\,\log 2$", ha="right", va="bottom", color="grey")
+        below.set(xlabel="D: slope of its logit", ylim=(-3, 0), xlim=(SLOPES[0] - 0.4, SLOPES[-1] + 0.9))
+    axes[0, 0].set_ylabel("density")
+    axes[0, 0].legend(fontsize=9)
     axes[1, 0].set_ylabel("$V(G, D)$ in nats")
-    axes[1, 0].text(SLOPES[0], -2 * LOG_2, "-2 log 2", va="bottom", color="grey")
     return figure
 
 

@@ -1,10 +1,12 @@
 """Weight clipping against a gradient penalty: the value surfaces of two critics (WGAN-GP's figure 1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganlab.constraints import WeightClipping
 from ganlab.data.mixtures import Grid, Ring
@@ -13,7 +15,7 @@ from ganlab.networks import MLPDiscriminator
 from ganlab.objectives import Match, Wasserstein
 from ganlab.penalties import GradientPenalty, input_gradients
 from ganlab.randomness import Draws
-from ganlab.theory.transport import duality_gap
+from ganlab.theory.transport import DualityGap, duality_gap
 
 SIDE = 60  # points a side of the lattice on which a surface is drawn
 BATCH = 256
@@ -26,15 +28,16 @@ class Surface:
     Attributes:
         ticks: (SIDE,) of both axes.
         values, slopes: (SIDE, SIDE) of the critic and of its gradient's norm; the first index is y.
-        proven: share of W1 that the critic proves on a sample, by `duality_gap`, at most 1.
-        points: (N, 2) of the data.
+        gap: between this critic and the best one, on the real points and the fakes.
+        real, fake: (N, 2) points.
     """
 
     ticks: Tensor
     values: Tensor
     slopes: Tensor
-    proven: float
-    points: Tensor
+    gap: DualityGap
+    real: Tensor
+    fake: Tensor
 
 
 def mixtures() -> dict[str, tuple[Ring | Grid, float]]:
@@ -62,28 +65,47 @@ def train_critic(data: Ring | Grid, noise: float, *, clipping: bool, steps: int,
         optimizer.step()
         if clipping:
             clip(critic)
-    return _surface(critic, data, noise)
+    return survey(critic, data, noise)
 
 
 def critics_figure(*, steps: int = 3000) -> Figure:
-    """Values (colour, levels) and slopes of a clipped and of a penalised critic, on a ring and on a grid."""
-    figure = Figure(figsize=(13, 6.4), layout="constrained")
+    """Values and slopes, both over the steepest slope L, of a clipped and of a penalised critic on two mixtures."""
+    figure = Figure(figsize=(14, 7), layout="constrained")
     axes = figure.subplots(2, 4)
     for row, (name, (data, noise)) in enumerate(mixtures().items()):
-        for side, clipping in enumerate((True, False)):
-            surface = train_critic(data, noise, clipping=clipping, steps=steps)
-            value, slope = axes[row, 2 * side], axes[row, 2 * side + 1]
-            how = "clipping at 0.1" if clipping else "gradient penalty"
-            ticks = surface.ticks.numpy()
-            value.contourf(ticks, ticks, surface.values.numpy(), levels=20, cmap="viridis")
-            value.scatter(*surface.points.numpy().T, s=1, color="white")
-            value.set_title(f"{name}, {how}: proves {100 * surface.proven:.0f} % of $W_1$", fontsize=10)
-            drawn = slope.pcolormesh(ticks, ticks, surface.slopes.numpy(), cmap="magma")
-            figure.colorbar(drawn, ax=slope)
-            slope.set_title("norm of its gradient", fontsize=10)
-            for axis in (value, slope):
-                axis.set(aspect="equal", xticks=[], yticks=[])
+        surfaces = [train_critic(data, noise, clipping=clipping, steps=steps) for clipping in (True, False)]
+        draw(axes[row, :2], axes[row, 2:], surfaces)
+        for axis, surface, how in zip(
+            axes[row], surfaces, ("clipping at 0.1", "gradient penalty"), strict=False
+        ):
+            proven = surface.gap.bound / surface.gap.distance
+            axis.set_title(f"{name}, {how}: proves {100 * proven:.0f} % of $W_1$", fontsize=10)
+    axes[0, 0].legend(loc="lower left", fontsize=8, markerscale=4)
     return figure
+
+
+def draw(value_axes: Sequence[Axes], slope_axes: Sequence[Axes], surfaces: Sequence[Surface]) -> None:
+    """Critics of one mixture over their L, which is what proves a part of W1; all values and all slopes on one scale."""
+    scaled = [(surface.values - surface.values.max()) / surface.gap.lipschitz for surface in surfaces]
+    levels = torch.linspace(min(values.min().item() for values in scaled), 0, 21)
+    for value, slope, surface, values in zip(value_axes, slope_axes, surfaces, scaled, strict=True):
+        ticks, steepest = surface.ticks.numpy(), surface.gap.lipschitz
+        contours = value.contourf(ticks, ticks, values.numpy(), levels=levels.numpy(), cmap="viridis")
+        value.scatter(
+            surface.fake[:, 0], surface.fake[:, 1], s=3, color="black", alpha=0.6, label="fake", linewidths=0
+        )
+        value.scatter(surface.real[:, 0], surface.real[:, 1], s=3, color="white", label="real", linewidths=0)
+        mesh = slope.pcolormesh(
+            ticks, ticks, (surface.slopes / steepest).numpy(), cmap="magma", vmin=0, vmax=1, rasterized=True
+        )
+        slope.set_title(f"norm of its gradient over L = {steepest:.3g}", fontsize=10)
+        for axis in (value, slope):
+            axis.set(aspect="equal", xlim=ticks[[0, -1]], ylim=ticks[[0, -1]])
+            axis.set_box_aspect(1)
+    figure = value_axes[0].figure
+    bar = figure.colorbar(contours, ax=list(value_axes), label="f / L, 0 at its peak", shrink=0.9)
+    bar.set_ticks(levels[::4].tolist(), labels=[f"{level:.2g}" for level in levels[::4].tolist()])
+    figure.colorbar(mesh, ax=list(slope_axes), label="slope / L", shrink=0.9)
 
 
 def _pair(data: Ring | Grid, noise: float, n: int) -> tuple[Tensor, Tensor]:
@@ -91,7 +113,8 @@ def _pair(data: Ring | Grid, noise: float, n: int) -> tuple[Tensor, Tensor]:
     return real, fake + noise * torch.randn(n, 2)
 
 
-def _surface(critic: MLPDiscriminator, data: Ring | Grid, noise: float) -> Surface:
+def survey(critic: nn.Module, data: Ring | Grid, noise: float) -> Surface:
+    """A critic of points (N, 2) on a lattice that holds the data, and its gap on 400 of each kind."""
     reach = 1.3 * data.means.abs().max().item()
     ticks = torch.linspace(-reach, reach, SIDE)
     lattice = torch.cartesian_prod(ticks, ticks)  # the first column is x and varies slowest
@@ -101,7 +124,7 @@ def _surface(critic: MLPDiscriminator, data: Ring | Grid, noise: float) -> Surfa
         values, scores = critic(lattice).value, critic(torch.cat([x_real, x_fake])).value
     gap = duality_gap(scores.numpy(), x_real.numpy(), x_fake.numpy())
     square = (SIDE, SIDE)
-    return Surface(ticks, values.view(square).T, slopes.view(square).T, gap.bound / gap.distance, x_real)
+    return Surface(ticks, values.view(square).T, slopes.view(square).T, gap, x_real, x_fake)
 
 
 ILLUSTRATION = Illustration("value surfaces of a clipped and of a penalised critic", critics_figure)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
 from torch import Tensor
 
 from ganlab.illustrations import Illustration
@@ -12,6 +14,7 @@ from ganlab.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Wasse
 from ganlab.penalties import R1, OneCentred
 from ganlab.theory.dirac import ORDERS, DiracGAN
 
+_SPEEDS = np.array([0, 1, 3, 10])  # on the key of the arrows
 _GENERATOR, _DISCRIMINATOR = r"generator $\theta$", r"discriminator $\psi$"
 
 
@@ -44,14 +47,17 @@ def dirac_figure(
     games = dirac_games() if games is None else games
     columns = min(4, len(games) + 1)
     rows = -(-(len(games) + 1) // columns)
-    figure = Figure(figsize=(3.4 * columns, 3.6 * rows), layout="constrained")
+    figure = Figure(figsize=(3.6 * columns + 1, 3.6 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
     initial = torch.tensor([start], dtype=torch.float64)
     for (title, game), axis in zip(games.items(), axes, strict=False):
-        _draw_field(axis, game, extent)
+        arrows = _draw_field(axis, game, extent)
         _draw_path(axis, game.flow(initial, duration=duration, steps=int(20 * duration)), "C3", "-")
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, fontsize=9)
     _draw_orders(axes[len(games)], initial, lr)
+    key = figure.colorbar(arrows, ax=axes, label="speed: length of the field's vector", shrink=0.5, pad=0.01)
+    key.set_ticks(np.log1p(_SPEEDS).tolist(), labels=[f"{speed:g}" for speed in _SPEEDS])
+    key.ax.set_ylim(0, None)
     for number, axis in enumerate(axes):
         axis.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal")
         axis.set_visible(number <= len(games))
@@ -62,7 +68,7 @@ def dirac_figure(
     return figure
 
 
-def _draw_field(axis: Axes, game: DiracGAN, extent: float) -> None:
+def _draw_field(axis: Axes, game: DiracGAN, extent: float) -> Quiver:
     """The field's direction on a lattice; longer arrows are drawn darker, not longer."""
     ticks = torch.linspace(-extent, extent, 18, dtype=torch.float64)[1:-1]
     states = torch.cartesian_prod(ticks, ticks)
@@ -70,7 +76,7 @@ def _draw_field(axis: Axes, game: DiracGAN, extent: float) -> None:
     speed = field.norm(dim=1, keepdim=True)
     x, y, u, v = torch.cat([states, field / speed.clamp(min=1e-9)], dim=1).numpy().T
     shade = speed.squeeze(1).log1p().numpy()
-    axis.quiver(x, y, u, v, shade, cmap="Greys", clim=(-0.6, 2.5), angles="xy", scale=24, width=0.005)
+    return axis.quiver(x, y, u, v, shade, cmap="Greys", clim=(-0.6, 2.5), angles="xy", scale=24, width=0.005)
 
 
 def _draw_orders(axis: Axes, initial: Tensor, lr: float) -> None:
@@ -79,7 +85,7 @@ def _draw_orders(axis: Axes, initial: Tensor, lr: float) -> None:
     for order, colour in zip(ORDERS, ("C1", "C0", "C2"), strict=True):
         path = game.play(initial, lr=lr, steps=60, order=order)
         _draw_path(axis, path, colour, ".-", label=order)
-    axis.set_title(f"Wasserstein, steps of {lr:g}: who moves first?", fontsize=10)
+    axis.set_title(f"Wasserstein, steps of {lr:g}: who moves first?", fontsize=9)
     axis.legend(loc="lower right", fontsize=8)
 
 

@@ -12,6 +12,11 @@ from ganlab.theory.transport import wasserstein_line
 
 STD = 0.3
 SHIFTS = np.linspace(0, 3, 61)
+CURVES = {
+    "JSD": ("JSD (nats)", "tab:blue"),
+    "TV": ("total variation", "tab:orange"),
+    "W1": ("$W_1$", "tab:red"),
+}
 
 
 def parting() -> dict[str, np.ndarray]:
@@ -35,19 +40,22 @@ def divergences_figure() -> Figure:
     )
     x = np.linspace(-1.2, 4.2, 600)
     for name, shift in (("near", 0.4), ("apart", 1.5), ("far", 3.0)):
-        panels[name].fill_between(x, _bump(x, 0), color="black", alpha=0.35)
-        panels[name].fill_between(x, _bump(x, shift), color="tab:green", alpha=0.5)
-        panels[name].set(title=f"d = {shift:g}", yticks=[])
-    curves = parting()
-    labels = {"JSD": "JSD (nats)", "TV": "total variation", "W1": "$W_1$"}
-    for name, values in curves.items():
-        panels["value"].plot(SHIFTS, values, label=labels[name])
-        panels["slope"].plot(SHIFTS, np.gradient(values, SHIFTS, edge_order=2), label=labels[name])
+        panels[name].fill_between(x, _bump(x, 0), color="black", alpha=0.35, label="$p_{data}$")
+        panels[name].fill_between(x, _bump(x, shift), color="tab:green", alpha=0.5, label="$p_g$")
+        panels[name].set(title=f"d = {shift:g}", yticks=[], xlabel="x")
+    panels["near"].legend(fontsize=9)
+    panels["near"].set_ylabel("density")
+    for name, values in parting().items():
+        label, colour = CURVES[name]
+        panels["value"].plot(SHIFTS, values, color=colour, label=label)
+        panels["slope"].plot(SHIFTS, np.gradient(values, SHIFTS, edge_order=2), color=colour, label=label)
     panels["value"].axhline(LOG_2, color="grey", linestyle=":")
     panels["value"].text(3.0, LOG_2 - 0.04, "log 2", ha="right", va="top", color="grey")
     panels["value"].set(xlabel="distance d of the two means", ylabel="value", ylim=(0, 3.1))
     panels["value"].legend(loc="upper left")
-    panels["slope"].set(xlabel="distance d", title="slope in d: what G can follow", ylim=(-0.1, 1.6))
+    panels["slope"].set(xlabel="distance d of the two means", ylabel="derivative by d", ylim=(-0.1, 1.6))
+    panels["slope"].set_title("what G can follow", fontsize=10)
+    panels["slope"].legend(fontsize=9)
     return figure
 
 

@@ -37,16 +37,18 @@ def gradients_figure() -> Figure:
         left.plot(VALUES, losses, label=title)
         right.plot(VALUES, slopes.abs(), label=title)
     left.set(ylim=(-6, 9), ylabel="G's loss")
-    right.set(ylim=(0, 3), ylabel="|derivative of G's loss|")
+    right.set(ylim=(0, 3), ylabel="|derivative of G's loss by D's value|")
     for axis in (left, right):
         axis.axvline(0, color="grey", linestyle=":")
-        axis.set_xlabel("D's value of a fake (a logit where D is logistic)")
-        axis.annotate(
-            "D is sure it is a fake", (0.02, 0.03), xycoords="axes fraction", color="grey", fontsize=9
-        )
+        axis.set_xlabel("D's value v of a fake")
         axis.grid(alpha=0.3)
-    left.legend(fontsize=9)
-    right.set_title("early in training fakes are at the left", fontsize=10)
+    left.legend(fontsize=9, loc="upper right")
+    left.text(0.2, -5.7, "v = 0: logistic D = ½,\nleast squares' target\nfor fakes", color="grey", fontsize=8)
+    right.annotate("logits: D is\nsurer of a fake", (-7.9, 0.3), (-5.2, 0.3), color="grey", fontsize=9,
+                   va="center", arrowprops={"arrowstyle": "->", "color": "grey"})  # fmt: skip
+    right.plot(0, 1, "o", color="tab:green")
+    right.annotate("least squares: D is\nsure of a fake here", (0, 1), (-6.9, 1.7), color="tab:green", fontsize=9,
+                   arrowprops={"arrowstyle": "->", "color": "tab:green"})  # fmt: skip
     return figure
 
 

@@ -40,10 +40,9 @@ def likelihood_figure() -> Figure:
     divergence = np.array([kl(p, GRID.masses(model.density)) for model in models])
     right.semilogx(np.arange(STEPS + 1) + 1, likelihood, label="-log-likelihood of the samples")
     right.semilogx(np.arange(STEPS + 1) + 1, divergence + entropy, "--", label="KL(data || model) + H(data)")
-    right.axhline(entropy, color="grey", linestyle=":")
-    right.text(1, entropy, " H(data)", va="bottom", color="grey")
+    right.axhline(entropy, color="grey", linestyle=":", label="H(data)")
     right.set(xlabel="1 + steps of expectation maximisation", ylabel="nats")
-    right.legend(fontsize=9, loc="upper right")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper right", ncols=3, fontsize=9)
     return figure
 
 

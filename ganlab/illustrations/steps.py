@@ -51,7 +51,7 @@ def steps_figure(*, seeds: int = 5, steps: int = MOMENTS[-1]) -> Figure:
     left.plot(GRID.points, optimal_discriminator(p, q), "k--", label="$D^*$")
     for k in [k for k in (0, 20, 100, 1000) if k in runs[0]]:
         left.plot(GRID.points, runs[0][k], label=f"D after {k}", linewidth=1.2)
-    left.set(xlim=(-4, 4), xlabel="x")
+    left.set(xlim=(-4, 4), xlabel="x", ylabel="density; D")
     left.legend(fontsize=8, loc="upper left")
     for run in runs:
         distances = [distance_to_optimal(p, q, d) for d in run.values()]

@@ -118,6 +118,13 @@ class Objective(nn.Module, ABC):
         """D's output as its paper writes it, for people to read: a probability if it is logistic."""
         return value
 
+    def optimal_output(self, p: Tensor, q: Tensor) -> Tensor | None:
+        """`output` of the best D where the data have density p and the fakes q, (N,) up to one factor: (N,).
+
+        None unless it is known, unique, and finite where only one of the two is 0.
+        """
+        return None
+
     def update(self, d: Match, g: Match) -> None:
         """Move control state, once per iteration, from detached matches of the D and the G step."""
 
@@ -142,6 +149,11 @@ def scores_of(match: Match) -> tuple[Tensor, Tensor]:
 def fake_score_of(match: Match) -> Tensor:
     """D's values of the fakes in at least float32: (N,)."""
     return at_least_float32(match.fake.value)
+
+
+def share_of_data(p: Tensor, q: Tensor) -> Tensor:
+    """p / (p + q), (N,) in [0, 1]: what of the samples that D sees somewhere is real; 1/2 where it sees none."""
+    return torch.where(p + q > 0, p / (p + q), 0.5)
 
 
 def at_least_float32(value: Tensor) -> Tensor:

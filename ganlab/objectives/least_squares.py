@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of
+from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of, share_of_data
 
 
 class LeastSquares(Objective):
@@ -37,6 +37,10 @@ class LeastSquares(Objective):
 
     def g_loss(self, match: Match) -> Tensor:
         return (fake_score_of(match) - self.c).square().mean() / 2
+
+    def optimal_output(self, p: Tensor, q: Tensor) -> Tensor:
+        """(b p + a q) / (p + q) (equation 5)."""
+        return self.a + (self.b - self.a) * share_of_data(p, q)
 
     def diagnostics(self, match: Match) -> dict[str, Tensor]:
         """``delta``: 2 - 8 d_loss / (b - a)^2, a lower bound on int (p - q)^2 / (p + q), which is at most 2."""

@@ -5,7 +5,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of
+from ganlab.objectives.base import Match, Objective, fake_score_of, scores_of, share_of_data
 
 
 class Minimax(Objective):
@@ -25,6 +25,9 @@ class Minimax(Objective):
 
     def output(self, value: Tensor) -> Tensor:
         return value.sigmoid()
+
+    def optimal_output(self, p: Tensor, q: Tensor) -> Tensor:
+        return share_of_data(p, q)
 
     def diagnostics(self, match: Match) -> dict[str, Tensor]:
         """``jsd``: the lower bound (V + 2 log 2) / 2 on the Jensen-Shannon divergence, at most log 2 nats."""
@@ -55,6 +58,9 @@ class NonSaturating(Minimax):
             return loss
         # -a log D - (1 - a) log(1 - D) = -log D + (1 - a) logit
         return loss + (1 - self.real_label) * scores_of(match)[0].mean()
+
+    def optimal_output(self, p: Tensor, q: Tensor) -> Tensor:
+        return self.real_label * super().optimal_output(p, q)
 
     def g_loss(self, match: Match) -> Tensor:
         return softplus(-fake_score_of(match)).mean()

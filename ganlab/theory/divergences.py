@@ -9,47 +9,52 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganlab.theory.distributions import pair
+from ganlab.theory.distributions import masses, pair
 
 LOG_2 = math.log(2)  # the greatest value of the Jensen-Shannon divergence
+NEGLIGIBLE = 1e-162  # its square is 0 in float64: where p is less, a q of 0 has underflowed
 
 
 def kl(p: ArrayLike, q: ArrayLike) -> float:
-    """KL(p || q) = sum p log(p / q), in [0, inf] nats; infinite where q lacks mass that p has."""
+    """KL(p || q) = sum p log(p / q), in [0, inf] nats; infinite where q lacks mass that p has.
+
+    Densities underflow in their tails, so a zero of q counts only where p is above `NEGLIGIBLE`.
+    """
     return _kl(*pair(p, q))
 
 
 def reverse_kl(p: ArrayLike, q: ArrayLike) -> float:
     """KL(q || p), in [0, inf] nats; infinite where the generator has mass that the data lack."""
-    return _kl(*pair(q, p))
+    p, q = pair(p, q)
+    return _kl(q, p)
 
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
     """JSD = (KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2, in [0, log 2] nats; log 2 for disjoint supports."""
     p, q = pair(p, q)
-    middle = (p + q) / 2
-    return (_kl(p, middle) + _kl(q, middle)) / 2
+    return min(LOG_2, max(0.0, (_to_the_middle(p, q) + _to_the_middle(q, p)) / 2))
 
 
 def total_variation(p: ArrayLike, q: ArrayLike) -> float:
     """TV = sum |p - q| / 2, in [0, 1]: the greatest difference of the probabilities of one event."""
     p, q = pair(p, q)
-    return float(np.abs(p - q).sum() / 2)
+    return min(1.0, float(np.abs(p - q).sum() / 2))
 
 
 def chi_squared(p: ArrayLike, q: ArrayLike) -> float:
-    """Pearson's chi^2(p || q) = sum (p - q)^2 / q, in [0, inf]; infinite where q lacks mass that p has."""
+    """Pearson's chi^2(p || q) = sum (p - q)^2 / q, in [0, inf]; infinite where q lacks mass that p has, as in `kl`."""
     p, q = pair(p, q)
-    if (p[q == 0] > 0).any():
+    if _lacks(q, p):
         return math.inf
     there = q > 0
-    return float(((p - q)[there] ** 2 / q[there]).sum())
+    with np.errstate(over="ignore"):  # inf is what it is beyond float64
+        return float(((p - q)[there] ** 2 / q[there]).sum())
 
 
 def squared_hellinger(p: ArrayLike, q: ArrayLike) -> float:
     """H^2 = sum (sqrt p - sqrt q)^2, in [0, 2]."""
     p, q = pair(p, q)
-    return float(((np.sqrt(p) - np.sqrt(q)) ** 2).sum())
+    return min(2.0, float(((np.sqrt(p) - np.sqrt(q)) ** 2).sum()))
 
 
 def triangular(p: ArrayLike, q: ArrayLike) -> float:
@@ -59,17 +64,31 @@ def triangular(p: ArrayLike, q: ArrayLike) -> float:
     """
     p, q = pair(p, q)
     there = p + q > 0
-    return float(((p - q)[there] ** 2 / (p + q)[there]).sum())
+    return min(2.0, float(((p - q)[there] ** 2 / (p + q)[there]).sum()))
 
 
 def entropy(p: ArrayLike) -> float:
     """H(p) = -sum p log p of masses, in [0, log N] nats."""
-    p, _ = pair(p, p)
+    p = masses(p)
     return float(-(p[p > 0] * np.log(p[p > 0])).sum())
 
 
 def _kl(p: np.ndarray, q: np.ndarray) -> float:
-    there = p > 0
-    if (q[there] == 0).any():
+    if _lacks(q, p):
         return math.inf
-    return max(0.0, float((p[there] * np.log(p[there] / q[there])).sum()))  # rounding may leave -1e-17
+    there = (p > 0) & (q > 0)
+    p, q = p[there], q[there]
+    return max(
+        0.0, float((p * (np.log(p) - np.log(q))).sum())
+    )  # p / q may overflow; rounding may leave -1e-17
+
+
+def _lacks(q: np.ndarray, p: np.ndarray) -> bool:
+    """Whether q lacks mass that p has."""
+    return bool((p[q == 0] > NEGLIGIBLE).any())
+
+
+def _to_the_middle(p: np.ndarray, q: np.ndarray) -> float:
+    """KL(p || (p + q) / 2); half of the least number is 0, so nothing is halved."""
+    there = p > 0
+    return float((p[there] * (np.log(p[there]) - np.log((p + q)[there]) + LOG_2)).sum())

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ganlab.errors import TheoryError
-from ganlab.theory.distributions import masses
+from ganlab.theory.distributions import masses, vector
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,15 @@ class LineMixture:
     stds: np.ndarray
 
     def __post_init__(self) -> None:
-        masses(self.shares, name="shares")
-        if not (len(self.shares) == len(self.means) == len(self.stds)) or (np.asarray(self.stds) <= 0).any():
+        object.__setattr__(self, "shares", masses(self.shares, name="shares"))
+        for name in ("means", "stds"):
+            object.__setattr__(self, name, vector(getattr(self, name), name=name))
+        if not (len(self.shares) == len(self.means) == len(self.stds)) or (self.stds <= 0).any():
             raise TheoryError("a mixture needs as many means and positive standard deviations as shares")
 
     def log_density(self, x: ArrayLike) -> np.ndarray:
         """log q(x) in nats at numbers (N,): (N,)."""
-        return np.logaddexp.reduce(self._joint(np.asarray(x, dtype=np.float64)), axis=1)
+        return np.logaddexp.reduce(self._joint(vector(x, name="x")), axis=1)
 
     def density(self, x: ArrayLike) -> np.ndarray:
         return np.exp(self.log_density(x))
@@ -41,7 +43,9 @@ class LineMixture:
     def _joint(self, x: np.ndarray) -> np.ndarray:
         """log of share times density of every component, (N, K)."""
         z = (x[:, None] - self.means) / self.stds
-        return np.log(self.shares) - np.log(self.stds * np.sqrt(2 * np.pi)) - z**2 / 2
+        with np.errstate(divide="ignore"):  # a share may be 0
+            shares = np.log(self.shares)
+        return shares - np.log(self.stds * np.sqrt(2 * np.pi)) - z**2 / 2
 
 
 def negative_log_likelihood(x: ArrayLike, model: LineMixture, weights: ArrayLike | None = None) -> float:
@@ -78,9 +82,7 @@ def fit(
 
 
 def _weighted(x: ArrayLike, weights: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
-    numbers = np.asarray(x, dtype=np.float64)
-    if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
-        raise TheoryError("a mixture on the line is fitted to a vector of finite numbers")
+    numbers = vector(x, name="x")
     if weights is None:
         return numbers, np.full(len(numbers), 1 / len(numbers))
     weighted = masses(weights, name="weights")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ganlab.errors import TheoryError
-from ganlab.theory.distributions import pair
+from ganlab.theory.distributions import numbers, pair
 from ganlab.theory.divergences import LOG_2, jensen_shannon
 
 
@@ -44,8 +44,13 @@ def best_value(p: ArrayLike, q: ArrayLike) -> float:
 def distance_to_optimal(p: ArrayLike, q: ArrayLike, d: ArrayLike) -> float:
     """||D - D*||, the root mean square difference over the samples that D is shown, (p + q) / 2; in [0, 1]."""
     p, q = pair(p, q)
-    d = _probabilities(d, len(p))
-    squared = (d - optimal_discriminator(p, q)) ** 2
+    return distance(p, q, _probabilities(d, len(p)), optimal_discriminator(p, q))
+
+
+def distance(p: ArrayLike, q: ArrayLike, d: ArrayLike, other: ArrayLike) -> float:
+    """Root mean square difference of two functions (N,) over the samples that D is shown, (p + q) / 2; >= 0."""
+    p, q = pair(p, q)
+    squared = (_at_each_point(d, len(p)) - _at_each_point(other, len(p))) ** 2
     return float(np.sqrt(((p + q) / 2 * squared).sum()))
 
 
@@ -63,17 +68,22 @@ class BestGenerator:
 
 
 def best_generator(p: ArrayLike, candidates: Sequence[ArrayLike]) -> BestGenerator:
-    """argmin_G max_D V(G, D) over a few generators: the one with the smallest JSD to the data."""
-    if not candidates:
+    """argmin_G max_D V(G, D) over a few generators, a row of masses each: the one with the smallest JSD to the data."""
+    if not len(candidates):
         raise TheoryError("there is no generator to choose from")
     values = tuple(best_value(p, q) for q in candidates)
     return BestGenerator(int(np.argmin(values)), values)
 
 
 def _probabilities(d: ArrayLike, n: int) -> np.ndarray:
-    array = np.asarray(d, dtype=np.float64)
-    if array.shape != (n,):
-        raise TheoryError(f"D must have a value at each of the {n} points, got shape {list(array.shape)}")
+    array = _at_each_point(d, n)
     if not ((array >= 0) & (array <= 1)).all():
         raise TheoryError("D must be a probability in [0, 1] at every point")
+    return array
+
+
+def _at_each_point(d: ArrayLike, n: int) -> np.ndarray:
+    array = numbers(d, name="D")
+    if array.shape != (n,):
+        raise TheoryError(f"D must have a value at each of the {n} points, got shape {list(array.shape)}")
     return array

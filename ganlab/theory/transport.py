@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ganlab.errors import TheoryError
-from ganlab.theory.distributions import masses, same_space
+from ganlab.theory.distributions import masses, numbers, same_space, vector
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def wasserstein(
 def wasserstein_line(x: ArrayLike, p: ArrayLike, q: ArrayLike) -> float:
     """W1 of two histograms over the same ascending numbers x (N,): the area between their distribution functions."""
     p, q = masses(p, name="p"), masses(q, name="q")
-    x = np.asarray(x, dtype=np.float64)
-    if not (len(p) == len(q) == len(x)) or x.ndim != 1 or (np.diff(x) <= 0).any():
+    x = vector(x, name="x")
+    if not (len(p) == len(q) == len(x)) or (np.diff(x) <= 0).any():
         raise TheoryError("x must be ascending numbers, one for every mass of p and of q")
     return float((np.abs(np.cumsum(p - q))[:-1] * np.diff(x)).sum())
 
@@ -100,9 +100,9 @@ def duality_gap(
 ) -> DualityGap:
     """Kantorovich and Rubinstein's gap of a critic's values (N + M,) at the points of x, then those of y."""
     x, y = same_space(x, y)
-    values = np.asarray(critic, dtype=np.float64)
-    if values.shape != (len(x) + len(y),) or not np.isfinite(values).all():
-        raise TheoryError(f"the critic must have one finite value for each of the {len(x) + len(y)} points")
+    values = numbers(critic, name="the critic")
+    if values.shape != (len(x) + len(y),):
+        raise TheoryError(f"the critic must have one value for each of the {len(x) + len(y)} points")
     everywhere = np.concatenate([x, y])
     apart = _distances(everywhere, everywhere)
     steps = np.abs(values[:, None] - values[None, :])

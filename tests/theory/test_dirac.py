@@ -230,7 +230,8 @@ def test_the_figure_shows_every_game_and_the_order_of_play(tmp_path):
     from ganlab.illustrations.dirac import dirac_figure
 
     figure = dirac_figure({"minimax": DiracGAN(Minimax())}, start=(0.6, 0.8), duration=2 * math.pi)
-    game, orders = figure.axes
+    game, orders, key = figure.axes
+    assert key.get_ylabel().startswith("speed")
     assert game.get_title() == "minimax"
     theta, psi = game.lines[0].get_data()
     np.testing.assert_allclose(theta**2 + psi**2, 1.0, rtol=1e-6)

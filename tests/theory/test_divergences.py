@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from ganlab.errors import TheoryError
 from ganlab.theory import divergences, optimal
-from ganlab.theory.distributions import Grid, normalised
+from ganlab.theory.distributions import Grid, masses, normalised, pushforward
 
 GRID = Grid.line(-12, 12, 4001)
 P = np.array([0.5, 0.2, 0.0, 0.3])
@@ -29,6 +29,11 @@ def q(x):
 
 def integral(f):
     return quad(f, -12, 12, epsabs=1e-12, epsrel=1e-12, limit=300, points=[-0.8, 0.4, 1.9])[0]
+
+
+def integrand_of_jsd(x):
+    a, b = norm.pdf(x), norm.pdf(x, 3)
+    return (a * np.log(2 * a / (a + b)) + b * np.log(2 * b / (a + b))) / 2
 
 
 INTEGRANDS = {
@@ -54,6 +59,44 @@ def test_total_variation_of_two_gaussians():
     grid = Grid.line(-10, 11, 40001)
     a, b = grid.masses(lambda x: norm.pdf(x, 0, 0.7)), grid.masses(lambda x: norm.pdf(x, 1.1, 0.7))
     assert divergences.total_variation(a, b) == pytest.approx(2 * norm.cdf(1.1 / 1.4) - 1, rel=1e-6)
+
+
+@pytest.mark.parametrize("reach", [20, 40, 60])
+def test_tails_that_underflow_are_not_mass_that_is_missing(reach):
+    """N(0, 1) against N(3, 1), and a narrow pair whose masses are the least numbers there are."""
+    grid = Grid.line(-reach, reach)
+    a, b = grid.masses(norm.pdf), grid.masses(lambda x: norm.pdf(x, 3))
+    assert divergences.kl(a, b) == pytest.approx(4.5, rel=1e-9)
+    assert divergences.reverse_kl(a, b) == pytest.approx(4.5, rel=1e-9)
+    assert divergences.chi_squared(a, b) == pytest.approx(math.exp(9) - 1, rel=1e-9)
+    jsd = quad(integrand_of_jsd, -12, 15, epsabs=1e-12, limit=200, points=[0, 1.5, 3])[0]
+    assert divergences.jensen_shannon(a, b) == pytest.approx(jsd, rel=1e-9)
+    assert optimal.best_value(a, b) == pytest.approx(2 * jsd - 2 * math.log(2), rel=1e-8)
+    far = grid.masses(lambda x: norm.pdf(x, 9))
+    assert divergences.kl(a, far) == pytest.approx(40.5, rel=1e-9)
+
+
+def test_the_least_numbers():
+    least = [5e-324, 1.0]
+    assert divergences.jensen_shannon(least, [0.0, 1.0]) == 0
+    assert divergences.kl([0.5, 0.5], [1e-320, 1.0]) == pytest.approx(-math.log(2) - math.log(1e-320) / 2)
+    assert divergences.chi_squared([0.5, 0.5], [1e-320, 1.0]) == math.inf  # 2.5e319, beyond float64
+    assert divergences.kl([1e-150, 1.0], [0.0, 1.0]) == math.inf
+
+
+def test_ranges_hold_for_masses_that_miss_one_a_little():
+    a, b = np.array([1 + 9e-7, 0]), np.array([0, 1 + 9e-7])
+    assert divergences.jensen_shannon(a, b) == math.log(2)
+    assert divergences.total_variation(a, b) == 1
+    assert divergences.triangular(a, b) == divergences.squared_hellinger(a, b) == 2
+    assert optimal.best_value(a, b) == 0
+    assert masses([0.5, 0.5 + 9e-7]).sum() == 1
+    rng = np.random.default_rng(0)
+    for n in range(2, 60):
+        apart = np.zeros((2, 2 * n))
+        apart[0, :n], apart[1, n:] = rng.dirichlet(np.ones(n), size=2)
+        assert divergences.jensen_shannon(*apart) <= math.log(2)
+        assert divergences.total_variation(*apart) <= 1
 
 
 def test_total_variation_is_the_greatest_difference_of_one_event():
@@ -132,23 +175,34 @@ BAD = [
     ([], "p is empty"),
     ([1.5, -0.5], "p is negative somewhere, least -0.5"),
     ([math.nan, 1.0], "p has values that are not finite"),
-    ([[0.5, 0.5]], r"p must be a vector of masses, got an array of shape \[1, 2\]"),
+    ([[0.5, 0.5]], r"p must be a vector, got an array of shape \[1, 2\]"),
+    (["a", "b"], "p must be an array of numbers"),
+    ([[0.5], [0.2, 0.3]], "p must be an array of numbers"),
+    (0.5, r"p must be a vector, got an array of shape \[\]"),
     ([0.2, 0.3, 0.5], "p has 3 masses and q 2; they must be over the same points"),
 ]
 
 
 @pytest.mark.parametrize(("p", "sentence"), BAD)
 def test_what_is_no_distribution_is_refused(p, sentence):
-    for function in (divergences.jensen_shannon, divergences.kl, optimal.optimal_discriminator):
+    for function in (
+        divergences.jensen_shannon, divergences.kl, divergences.reverse_kl, optimal.optimal_discriminator
+    ):  # fmt: skip
         with pytest.raises(TheoryError, match=sentence):
             function(p, [0.4, 0.6])
 
 
 def test_densities_and_discriminators_that_are_none_are_refused():
-    with pytest.raises(TheoryError, match="q sums to 2, not to one"):
+    with pytest.raises(
+        TheoryError, match="q integrates to 2 by the trapezoidal rule on these points, not to one"
+    ):
         GRID.masses(lambda x: 2 * norm.pdf(x), name="q")
-    with pytest.raises(TheoryError, match="sums to 0.5"):
+    with pytest.raises(TheoryError, match="integrates to 0.5"):
         Grid.line(0, 8).masses(norm.pdf)
+    with pytest.raises(TheoryError, match=r"one density for each of the 4001 points, got shape \[\]"):
+        GRID.masses(lambda x: 1.0)
+    with pytest.raises(TheoryError, match="p has values that are not finite"):
+        GRID.masses(lambda x: np.where(x == 0, np.inf, norm.pdf(x)))
     with pytest.raises(TheoryError, match="low < high"):
         Grid.line(3, 3)
     with pytest.raises(TheoryError, match="p cannot be normalised: its sum is 0"):
@@ -159,3 +213,7 @@ def test_densities_and_discriminators_that_are_none_are_refused():
         optimal.value(P, Q, [0.1, 0.2])
     with pytest.raises(TheoryError, match="no generator"):
         optimal.best_generator(P, [])
+    assert optimal.best_generator(P, np.stack([Q, INSIDE])).index == 1
+    for x, edges in (([0.5], [0, 1]), ([0.1, 0.9], [1, 0]), ([0.1, 0.9], [0.5])):
+        with pytest.raises(TheoryError, match="two values of G and ascending edges"):
+            pushforward(x, edges)

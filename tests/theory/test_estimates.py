@@ -103,6 +103,28 @@ def test_one_sided_smoothing_scales_the_optimal_discriminator():
 
 
 @pytest.mark.parametrize(
+    "objective",
+    [
+        Minimax(),
+        NonSaturating(),
+        NonSaturating(real_label=0.8),
+        LeastSquares(),
+        LeastSquares(a=-0.5, b=2.0, c=0.1),
+    ],
+)
+def test_the_optimum_that_an_objective_names_is_the_one_that_is_found(objective):
+    found = objective.output(optimal(objective))
+    np.testing.assert_allclose(found, objective.optimal_output(3 * P, 3 * Q), rtol=1e-9, atol=1e-12)
+    nowhere = torch.zeros(1, dtype=torch.float64)
+    assert objective.optimal_output(nowhere, nowhere).isfinite().all()
+
+
+def test_an_optimum_that_is_not_unique_or_not_finite_is_not_named():
+    for objective in (Hinge(), JensenShannon(), KullbackLeibler(), SquaredHellinger()):
+        assert objective.optimal_output(P, Q) is None
+
+
+@pytest.mark.parametrize(
     ("objective", "ratio_derivative", "divergence"),
     [
         (KullbackLeibler(), lambda u: np.log(u) + 1, lambda: kl(p, q)),

@@ -15,7 +15,7 @@ from ganlab.theory.divergences import kl
 from ganlab.theory.likelihood import LineMixture, fit, negative_log_likelihood
 from ganlab.theory.parzen import parzen, parzen_log_likelihood
 
-GRID = Grid.line(-9, 9, 3001)
+GRID = Grid.line(-13, 13, 4001)
 
 
 def p(x):
@@ -75,8 +75,13 @@ def test_maximum_likelihood_of_samples_comes_near():
 
 
 def test_mixtures_that_cannot_be_fitted_are_refused():
-    with pytest.raises(TheoryError, match="vector of finite numbers"):
+    with pytest.raises(TheoryError, match="x has values that are not finite"):
         fit([1.0, math.nan], MODEL)
+    with pytest.raises(TheoryError, match="stds has values that are not finite"):
+        mixture((0.5, 0.0, 1.0), (0.5, 0.0, math.nan))
+    with pytest.raises(TheoryError, match="means has values that are not finite"):
+        mixture((0.5, 0.0, 1.0), (0.5, math.inf, 1.0))
+    assert LineMixture([1.0, 0.0], [0.0, 9.0], [2.0, 1.0]).density([2.0]) == pytest.approx(norm.pdf(1) / 2)
     with pytest.raises(TheoryError, match="3 weights for 2 numbers"):
         fit([1.0, 2.0], MODEL, [0.2, 0.3, 0.5])
     with pytest.raises(TheoryError, match="positive standard deviations"):
@@ -104,8 +109,33 @@ def test_sigma_is_chosen_on_other_samples_than_those_that_are_scored():
     logs = parzen_log_likelihood(test, fakes, sigma=0.3)
     assert chosen.mean == pytest.approx(logs.mean().item())
     assert chosen.standard_error == pytest.approx(logs.numpy().std(ddof=1) / 20)
+    assert parzen(test.numpy(), fakes.tolist(), validation, sigmas=[0.02, 0.3, 5.0]) == chosen
     exact = -math.log(2 * math.pi) - 1  # E log N(x; 0, I) in the plane
     assert exact - 0.3 < parzen(test, fakes, validation).mean < exact + 0.15
+
+
+def test_a_density_has_a_unit():
+    """[-1, 1] to the paper's [0, 1]: the same windows, and d log 2 nats more, 543 for the 784 pixels of MNIST."""
+    generator = torch.Generator().manual_seed(2)
+    test, fakes, validation = (torch.rand(60, 3, 1, 5, generator=generator) * 2 - 1).split(20)
+    sigmas = [0.2, 0.4, 0.8, 1.6]
+    ours = parzen(test, fakes, validation, sigmas=sigmas)
+    halved = parzen(test, fakes, validation, sigmas=[sigma / 2 for sigma in sigmas], scale=0.5)
+    papers = parzen(
+        (test + 1) / 2, (fakes + 1) / 2, (validation + 1) / 2, sigmas=[sigma / 2 for sigma in sigmas]
+    )
+    assert halved.mean == pytest.approx(ours.mean + 15 * math.log(2), rel=1e-12)
+    assert (halved.mean, halved.sigma) == pytest.approx((papers.mean, papers.sigma), rel=1e-6)
+    assert halved.standard_error == pytest.approx(ours.standard_error, rel=1e-9)
+
+
+def test_the_default_sigmas_are_of_double_precision_and_an_end_is_reported():
+    validation = torch.randn(300, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    near = validation + 1e-4
+    with pytest.warns(UserWarning, match="is at an end of those tried"):
+        chosen = parzen(validation, near, validation)
+    assert chosen.sigma == pytest.approx(0.01 * validation.std(0).mean().item(), rel=1e-14)
+    assert parzen(validation, near, validation, sigmas=[0.3]).sigma == 0.3  # no choice, no warning
 
 
 def test_windows_that_do_not_fit_are_refused():
@@ -117,4 +147,10 @@ def test_windows_that_do_not_fit_are_refused():
     with pytest.raises(TheoryError, match="centres has values that are not finite"):
         parzen_log_likelihood(x, x / 0, sigma=1.0)
     with pytest.raises(TheoryError, match="centres must be samples of shape"):
+        parzen_log_likelihood(x, torch.zeros(0, 3), sigma=1.0)
+    with pytest.raises(TheoryError, match="fakes must be samples of shape"):
         parzen(x, torch.zeros(0, 3), x, sigmas=[1.0])
+    with pytest.raises(TheoryError, match="validation must be an array of numbers"):
+        parzen(x, x, [["a"]])
+    with pytest.raises(TheoryError, match="scale must be positive"):
+        parzen(x, x, x, scale=0)

@@ -162,7 +162,13 @@ def test_what_cannot_be_transported_is_refused():
         wasserstein(x, x, order=3)
     with pytest.raises(TheoryError, match="ascending"):
         wasserstein_line([1.0, 0.0], [0.5, 0.5], [0.5, 0.5])
-    with pytest.raises(TheoryError, match="one finite value for each of the 6 points"):
+    with pytest.raises(TheoryError, match="x has values that are not finite"):
+        wasserstein_line([0.0, np.nan], [0.5, 0.5], [0.5, 0.5])
+    with pytest.raises(TheoryError, match="x must be an array of numbers"):
+        wasserstein([[0.0], [1.0, 2.0]], [1.0])
+    with pytest.raises(TheoryError, match="one value for each of the 6 points"):
         duality_gap([1.0, 2.0], x, x)
+    with pytest.raises(TheoryError, match="the critic has values that are not finite"):
+        duality_gap([1.0, np.inf], [0.0], [1.0])
     with pytest.raises(TheoryError, match="two values at one point"):
         duality_gap([1.0, 2.0], [0.0], [0.0])
