@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from ganlab.config.losses import loss_of
 from ganlab.errors import GanlabError
 from ganlab.protocol import identity
 from ganlab.report.reading import RunRecord
-from ganlab.report.settings import LOSS, SETTING, loss_name, say, setting_names
+from ganlab.report.settings import LOSS, SETTING, say, setting_names
 from ganlab.report.statistics import Difference, Mean, difference, holm, mean_over_seeds
 
 _LOWER = ("fid", "kid", "reverse_kl", "jsd", "w1", "class_distance")
@@ -98,7 +99,7 @@ def keys_of(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Everything that runs can be grouped by, run by run: setting, loss, and the keys of the configuration."""
     settings = setting_names(runs)
     return [
-        {SETTING: setting, LOSS: loss_name(run.config), **run.config}
+        {SETTING: setting, LOSS: loss_of(run.config), **run.config}
         for run, setting in zip(runs, settings, strict=True)
     ]
 
