@@ -54,6 +54,8 @@ class Evaluate(OnClock):
         if trainer.is_global_zero:
             protocol = {**result.protocol, "weights_averaged": True, "images": gan.clock.images}
             self.metrics.folder.write_summary(final=self.final, best=self.best, protocol=protocol)
+            if self.metrics.tracker:
+                self.metrics.tracker.protocol(protocol)
 
     def _select(self, images: int) -> None:
         name = self.evaluation.selects
