@@ -2,11 +2,14 @@
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import DictConfig
 
+import ganlab
 from benchmarks import evaluation, harness, health, objective_pictures, objectives, pacgan, report
 from ganlab import config
 from ganlab.health import RULES
@@ -126,6 +129,16 @@ def test_the_report_is_measured_on_runs_that_look_trained(tmp_path: Path) -> Non
     assert found["page_mb"] == round(len(text.encode()) / 1e6, 2)
     assert all(name in text for name in ("non_saturating-0", "minimax-0", "least_squares-0"))
     assert text.count("data:image/jpeg") == 6
+
+
+def test_a_page_of_fifty_runs_is_below_five_megabytes(
+    tiny: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    """With all that a default run logs, at more lines than a page has points for, and a full album."""
+    logged = {name for line in ganlab.train(tiny()).metrics for name in line if not name.startswith("time/")}
+    assert logged - {"images", "iteration"} <= set(report.LOGGED)
+    report.make_runs(tmp_path / "made" / "runs", runs=50, points=250, grids=4)
+    assert report.measure(tmp_path / "made" / "runs")["page_mb"] < 5
 
 
 def test_ill_and_healthy_runs_are_different_recipes_that_fit_together() -> None:

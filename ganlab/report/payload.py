@@ -1,5 +1,6 @@
 """What a page shows, as one object of JSON: the runs, the keys that tell them apart, and how they were measured."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from ganlab.report.settings import LOSS, SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL
 from ganlab.report.thinning import short, thin
 
-_POINTS = 20_000  # of the health curves of all runs together, a curve
+_POINTS = 120_000  # of the health curves of all runs together: some 2 MB
 
 
 def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[s
     shared = {
         key: value for key, value in next((r.config for r in runs if r.config), {}).items() if key not in keys
     }
-    most = max(60, min(240, _POINTS // len(runs)))
+    most = max(40, min(240, _POINTS // max(1, sum(len(run.curves) for run in runs))))
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"), "version": version("ganlab"),
         "opens": {"by": by, "metric": metric}, "least": LEAST, "level": LEVEL,
@@ -48,8 +49,9 @@ def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[s
 
 
 def _value(value: Any) -> Any:
-    """Numbers stay numbers, for axes and sorting; all else becomes text."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else say(value)
+    """Numbers that JSON has stay numbers, for axes and sorting; all else becomes text."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if number else say(value)
 
 
 def _about(run: RunRecord, name: str) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def _about(run: RunRecord, name: str) -> dict[str, Any]:
     return {
         "name": name, "path": str(run.path), "state": state.name, "reason": state.reason,
         "problems": list(run.problems), "images": state.images, "budget": state.budget,
-        "seed": say(run.seed) if run.seed is not None else None, "notes": notes if isinstance(notes, str) else None,
+        "seed": run.seed, "notes": notes if isinstance(notes, str) else None,
         "commit": commit if isinstance(commit, str) else None, "measured": one,
         "final": {k: short(np.array([v]), 6)[0] for k, v in run.final.items()},
         "best": {k: short(np.array([v]), 6)[0] for k, v in run.best.items()},
