@@ -80,7 +80,9 @@ def _lines(points: int, rng: np.random.Generator, *, level: float) -> list[dict[
         if i % 20 == 19:
             fid = level + 300 / (1 + i) + abs(noise[i, 1])
             shares = dict(zip(_SHARES, (0.5 + noise[i, : len(_SHARES)] / 50).tolist(), strict=True))
-            lines.append({**stamp, "eval/fid": fid, "eval/is": 9 - fid / 40, "eval/kid": fid / 1000, **shares})
+            lines.append(
+                {**stamp, "eval/fid": fid, "eval/is": 9 - fid / 40, "eval/kid": fid / 1000, **shares}
+            )
     return lines
 
 

@@ -9,13 +9,10 @@ from typing import Any
 
 from ganlab.config.losses import loss_of
 from ganlab.errors import GanlabError
-from ganlab.protocol import identity
+from ganlab.protocol import better, identity
 from ganlab.report.reading import RunRecord
 from ganlab.report.settings import LOSS, SETTING, say, setting_names
 from ganlab.report.statistics import Difference, Mean, difference, holm, mean_over_seeds
-
-_LOWER = ("fid", "kid", "reverse_kl", "jsd", "w1", "class_distance")
-_HIGHER = ("is", "precision", "recall", "coverage", "modes", "high_quality")
 
 
 def direction(metric: str, runs: Sequence[RunRecord]) -> str | None:
@@ -23,11 +20,8 @@ def direction(metric: str, runs: Sequence[RunRecord]) -> str | None:
 
     Those that ganlab measures are known by name; any other that has a best value, by where that lies.
     """
-    name = next((n for n in (*_LOWER, *_HIGHER) if metric == n or metric.startswith(f"{n}_")), None)
-    if metric.startswith(("is_std", "kid_std")):
-        return None
-    if name:
-        return "min" if name in _LOWER else "max"
+    if way := better(metric):
+        return way
     for run in runs:
         if metric in run.best and metric in run.final and run.best[metric] != run.final[metric]:
             return "min" if run.best[metric] < run.final[metric] else "max"

@@ -74,7 +74,8 @@ class _Tables:
         try:
             row = array("d", line.values())
         except (TypeError, OverflowError):  # text, null, or a whole number beyond all floats
-            return self.add(number, {name: value for name, value in line.items() if _is_number(value)})
+            line = {name: value for name, value in line.items() if _is_number(value)}
+            row = array("d", line.values())
         numbers, rows = self._tables.setdefault(tuple(line), (array("q"), array("d")))
         numbers.append(number)
         rows.extend(row)

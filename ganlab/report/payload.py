@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ganlab.health import in_words
 from ganlab.protocol import OF_ONE_NUMBER, how
 from ganlab.report.comparison import by_protocol, keys_of, rankable
 from ganlab.report.pictures import sample_pictures
@@ -36,7 +37,7 @@ def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[s
         "made": datetime.now(UTC).isoformat(timespec="seconds"), "version": version("ganlab"),
         "opens": {"by": by, "metric": metric}, "least": LEAST, "level": LEVEL,
         "protocols": protocols, "directions": rankable(runs),
-        "keys": [SETTING, LOSS, *keys], "shared": {key: say(value) for key, value in shared.items()},
+        "keys": [SETTING, LOSS, *keys], "shared": {key: _value(value) for key, value in shared.items()},
         "runs": [
             {
                 **_about(run, name), "protocol": lot_of.get(id(run)), "pictures": shown,
@@ -62,10 +63,17 @@ def _about(run: RunRecord, name: str) -> dict[str, Any]:
         "name": name, "path": str(run.path), "state": state.name, "reason": state.reason,
         "problems": list(run.problems), "images": state.images, "budget": state.budget,
         "seed": run.seed, "notes": notes if isinstance(notes, str) else None,
+        "findings": [{"rule": f["rule"], "said": said} for f, said in _ill(run)],
         "commit": commit if isinstance(commit, str) else None, "measured": one,
         "final": {k: short(np.array([v]), 6)[0] for k, v in run.final.items()},
         "best": {k: short(np.array([v]), 6)[0] for k, v in run.best.items()},
     }  # fmt: skip
+
+
+def _ill(run: RunRecord) -> list[tuple[dict[str, Any], str]]:
+    """One finding of each rule that has held, and what is said of all of them."""
+    by_rule = {finding["rule"]: finding for finding in run.findings}
+    return list(zip(by_rule.values(), in_words(list(run.findings)), strict=True)) if by_rule else []
 
 
 def _names(runs: Sequence[RunRecord]) -> list[str]:

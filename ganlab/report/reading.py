@@ -54,6 +54,7 @@ class RunRecord:
         final, best: metrics as the summary has them.
         protocol: how they were measured; None: nobody says.
         environment: of its last start.
+        findings: what the rules of `ganlab.health` found, as the summary has them.
         log: metrics.jsonl.
         problems: what could not be read.
     """
@@ -65,6 +66,7 @@ class RunRecord:
     best: Mapping[str, float]
     protocol: Mapping[str, Any] | None
     environment: Mapping[str, Any]
+    findings: tuple[dict[str, Any], ...]
     log: Log = field(repr=False)
     problems: tuple[str, ...] = ()
 
@@ -153,7 +155,7 @@ def read_run(path: Path) -> RunRecord:
         path=path, state=read_state(folder, summary, config, environment, log), config=config,
         final=_numbers(summary.get("final")), best=_numbers(summary.get("best")),
         protocol=protocol if isinstance(protocol, dict) and protocol else None,
-        environment=environment, log=log, problems=tuple(problems),
+        environment=environment, findings=_findings(summary.get("health")), log=log, problems=tuple(problems),
     )  # fmt: skip
 
 
@@ -181,6 +183,15 @@ def _mapping(path: Path, parse: Any) -> tuple[dict[str, Any], list[str]]:
     if isinstance(value, dict):
         return value, []
     return {}, problems or [f"{path.name} is damaged"]
+
+
+def _findings(value: Any) -> tuple[dict[str, Any], ...]:
+    """Those that are whole."""
+    kinds = {"rule": str, "sentence": str, "remedy": str, "first_images": int, "last_images": int}
+    found = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return tuple(
+        entry for entry in found if all(isinstance(entry.get(name), kind) for name, kind in kinds.items())
+    )
 
 
 def _numbers(value: Any) -> dict[str, float]:

@@ -8,6 +8,8 @@ from ganlab.report.reading import RunRecord
 
 SETTING, LOSS = "setting", "loss"  # keys of every run beside those of its configuration
 
+_COLUMNS = ("images", "iteration", "seconds", "seed")  # of tables, where they mean something else
+
 # What two runs may differ in and still be two seeds of one setting; an evaluation that differs shows in the protocol.
 _NO_SETTING = (
     "seed",
@@ -51,13 +53,13 @@ def _setting(run: RunRecord, loss: str, keys: Sequence[str]) -> str:
 
 
 def _short(key: str, keys: Sequence[str]) -> str:
-    """The last words of a dotted key that tell it from the others; a class by what it is for."""
+    """The last words of a dotted key that tell it from the others and from columns; a class by what it is for."""
     if key.endswith("._target_"):
         return key.removesuffix("._target_").rpartition(".")[2]
     words = key.split(".")
     for n in range(1, len(words)):
         tail = ".".join(words[-n:])
-        if sum(other == tail or other.endswith(f".{tail}") for other in keys) == 1:
+        if tail not in _COLUMNS and sum(other == tail or other.endswith(f".{tail}") for other in keys) == 1:
             return tail
     return key
 
@@ -71,7 +73,7 @@ def say(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     if isinstance(value, list):
         return "[" + ", ".join(map(say, value)) + "]"
     return str(value)

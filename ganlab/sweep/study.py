@@ -112,7 +112,11 @@ class Study:
         """
         with self.lock():
             trials = self.trials()
-            left = [t for t in trials if t.state is TrialState.RUNNING and self._watch.is_dead(self.lease(t.number))]
+            left = [
+                t
+                for t in trials
+                if t.state is TrialState.RUNNING and self._watch.is_dead(self.lease(t.number))
+            ]
             left.sort(key=lambda trial: trial.user_attrs.get(BAD_ENDS, 0))
             waiting = [trial.number for trial in trials if trial.state is TrialState.WAITING]
             if waiting and (not left or BAD_ENDS in left[0].user_attrs):

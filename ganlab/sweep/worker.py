@@ -20,7 +20,9 @@ from ganlab.sweep.study import BAD_ENDS, Claim, Study
 from ganlab.sweep.trial import PREEMPTED, TROUBLE, result_file
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-_BAD_ENDS = 3  # of one trial before it counts as failed: out of memory, a crash of a driver, a mistake in a class
+_BAD_ENDS = (
+    3  # of one trial before it counts as failed: out of memory, a crash of a driver, a mistake in a class
+)
 _POLL = 1.0  # seconds between two looks at the study where everything is at work elsewhere
 
 

@@ -55,7 +55,9 @@ class Tracker:
         if (name := fingerprint(protocol)) != self._protocol:
             self._protocol = name
             known = {field: protocol[field] for field in _OF_PROTOCOL if field in protocol}
-            self._ask("summary", {f"protocol/{field}": value for field, value in ({"id": name} | known).items()})
+            self._ask(
+                "summary", {f"protocol/{field}": value for field, value in ({"id": name} | known).items()}
+            )
 
     def finish(self) -> None:
         """Add what the run leaves, and wait for W&B, but not longer than ``wandb.finish_timeout`` says."""

@@ -77,7 +77,9 @@ def test_random_and_bayes_need_a_number(sweep: Sweep, tmp_path: Path) -> None:
 def test_bayes_finds_the_valley(sweep: Sweep, tmp_path: Path, sampler: str) -> None:
     """log10 lr to -3: after 10 draws at random the next 20 are closer to it than they would be by chance."""
     parameters = {"a": {"distribution": "log_uniform_values", "min": 1e-6, "max": 1.0}}
-    study = Study(tmp_path / "s", sweep(method="bayes", parameters=parameters, run_cap=30), [], sampler=sampler)
+    study = Study(
+        tmp_path / "s", sweep(method="bayes", parameters=parameters, run_cap=30), [], sampler=sampler
+    )
     distances = []
     for _ in range(30):
         claim = study.claim()
