@@ -65,11 +65,15 @@ def _measured(api: Any, project: str) -> list[str]:
     from ganlab.protocol import better
 
     try:
-        for run in itertools.islice(api.runs(project, order="-created_at", per_page=_ASKED), _ASKED):
+        for run in itertools.islice(
+            api.runs(project, order="-created_at", per_page=_ASKED, lazy=False), _ASKED
+        ):
             best = [name.removeprefix("best/") for name in run.summary.keys() if name.startswith("best/")]
             if found := [name for name in best if better(name)]:
                 return sorted(found, key=lambda name: (not name.startswith("fid"), name))
-    except Exception:  # a project that is not there yet; whatever else is wrong is told when the view is saved
+    except (
+        Exception
+    ):  # a project that is not there yet; whatever else is wrong is told when the view is saved
         return []
     return []
 

@@ -164,7 +164,14 @@ def test_a_trial_that_raises_holds_up_no_other_and_has_failed_after_three_times(
         "network.discriminator.norm": {"values": ["none", "batch"]},
     }
     path = sweep_file(parameters=parameters, command=COMMAND)
-    words = [str(path), "penalty=[gradient_penalty]", "--config-dir", str(tmp_path / "mine"), "--json"]
+    words = [
+        str(path),
+        "objective=hinge",
+        "penalty=[gradient_penalty]",
+        "--config-dir",
+        str(tmp_path / "mine"),
+        "--json",
+    ]
     worker = start(*words)
     out, err = worker.communicate(timeout=600)
     assert worker.returncode == 0, err
