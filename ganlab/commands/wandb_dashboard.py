@@ -68,7 +68,8 @@ def _measured(api: Any, project: str) -> list[str]:
         for run in itertools.islice(
             api.runs(project, order="-created_at", per_page=_ASKED, lazy=False), _ASKED
         ):
-            best = [name.removeprefix("best/") for name in run.summary.keys() if name.startswith("best/")]
+            names = run.summary.keys()
+            best = [name.removeprefix("best/") for name in names if name.startswith("best/")]
             if found := [name for name in best if better(name)]:
                 return sorted(found, key=lambda name: (not name.startswith("fid"), name))
     except (

@@ -83,14 +83,16 @@ class RunRecord:
     @cached_property
     def curves(self) -> dict[str, Curve]:
         """Every value of the log by its name; the last one of those at the same number of images."""
-        clocks: dict[bytes, tuple[np.ndarray, ...]] = {}  # shared by all values that stand in the same lines
+        clocks: dict[
+            bytes, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+        ] = {}  # shared by all values that stand in the same lines
         found = {}
         for name, column in self.log.columns.items():
             key = column.lines.tobytes()
             if key not in clocks:
                 clocks[key] = self._clocks_at(column.lines)
-            kept, *clock = clocks[key]
-            found[name] = Curve(*clock, column.values[kept])
+            kept, images, iteration, seconds = clocks[key]
+            found[name] = Curve(images, iteration, seconds, column.values[kept])
         return found
 
     @property
@@ -102,7 +104,7 @@ class RunRecord:
         seconds = float(self._seconds_at(self.log.images[newest : newest + 1])[0])
         return int(self.log.iteration[newest]), None if math.isnan(seconds) else seconds
 
-    def _clocks_at(self, lines: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _clocks_at(self, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Which of these lines count, in the order of their images; and their images, iterations and seconds."""
         images, last = np.unique(self.log.images[lines][::-1], return_index=True)
         kept = len(lines) - 1 - last
