@@ -26,6 +26,14 @@ LOSSES = (
     "non_saturating", "minimax", "least_squares", "hinge", "wgan", "wgan_gp", "ragan", "rpgan", "dragan", "f_gan_kl",
 )  # fmt: skip
 IMAGES_A_POINT = 2_000
+# What a line of a default run has.
+LOGGED = (
+    "loss/d", "loss/g", "score/real", "score/fake", "penalty/r1", "gradient/d", "gradient/g", "update/d", "update/g",
+    "ema/distance", "game/accuracy", "game/accuracy_past", "diversity/samples", "diversity/shift",
+    "diversity/duplicates", "diversity/features", "slope/real", "slope/fake", "slope/between", "slope/steepest",
+    "estimate/jsd",
+)  # fmt: skip
+_SHARES = ("eval/precision", "eval/recall", "eval/density", "eval/coverage")
 
 
 def make_runs(root: Path, *, runs: int, points: int, grids: int = 9) -> None:
@@ -64,15 +72,17 @@ def make_runs(root: Path, *, runs: int, points: int, grids: int = 9) -> None:
 
 def _lines(points: int, rng: np.random.Generator, *, level: float) -> list[dict[str, float]]:
     lines: list[dict[str, float]] = []
-    noise = rng.normal(size=(points, 6))
+    noise = rng.normal(size=(points, len(LOGGED)))
     for i in range(points):
         stamp = {"images": (i + 1) * IMAGES_A_POINT, "iteration": (i + 1) * IMAGES_A_POINT // 64}
-        names = ("loss/d", "loss/g", "score/real", "score/fake", "penalty/r1", "estimate/jsd")
-        values = dict(zip(names, noise[i].tolist(), strict=True))
+        values = dict(zip(LOGGED, noise[i].tolist(), strict=True))
         lines.append({**stamp, **values, "time/images_per_s": 900 + 50 * noise[i, 0], "time/devices": 1})
         if i % 20 == 19:
             fid = level + 300 / (1 + i) + abs(noise[i, 1])
-            lines.append({**stamp, "eval/fid": fid, "eval/is": 9 - fid / 40, "eval/kid": fid / 1000})
+            shares = dict(zip(_SHARES, (0.5 + noise[i, : len(_SHARES)] / 50).tolist(), strict=True))
+            lines.append(
+                {**stamp, "eval/fid": fid, "eval/is": 9 - fid / 40, "eval/kid": fid / 1000, **shares}
+            )
     return lines
 
 

@@ -1,10 +1,13 @@
 """What W&B costs a training step: the same run with and without it.
 
-    python -m benchmarks.tracking [--rounds 40] [--steps 200] [key=value ...]
+    python -m benchmarks.tracking [--rounds 5] [key=value ...]
 
-Inside one process and one ``Trainer.fit``, stretches of steps that tell W&B (offline) of every line of the log and
-stretches that tell it nothing take turns; the ratio of a round is the time of the first over the time of the second.
-W&B's own process lives through both; the CPU time it takes, in percent of one core, is given beside the ratio.
+Inside one process and one ``Trainer.fit``, stretches that tell W&B (offline) what a run tells it and stretches that
+tell it nothing take turns; the ratio of a round is the time of the first over the time of the second.  A stretch is
+what lies between two evaluations, ``evaluation.every`` images with all that a run does meanwhile: lines of the log
+with their diagnostics, a grid of samples, a checkpoint; the evaluation alone is left out.  W&B's own process lives
+through both; the CPU time it takes, in percent of one core, is given beside the ratio.  By default it takes some two
+minutes on two cores.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,32 +27,35 @@ import lightning as L
 import torch
 
 from ganlab import config
-from ganlab.callbacks import MetricsLog
+from ganlab.callbacks import MetricsLog, SampleGrids
+from ganlab.callbacks.clock import OnClock
+from ganlab.interruption import Interruption
+from ganlab.observers import observers
 from ganlab.parts import build
 from ganlab.runs import RunFolder, git_commit
 from ganlab.tracking import Tracker
 from ganlab.trainer import make_trainer
 
 
-class TakeTurns(L.Callback):
-    """Gives the log its tracker for one stretch and takes it away for the next."""
+class TakeTurns(OnClock):
+    """Gives those that track their tracker for one stretch and takes it away for the next."""
 
-    def __init__(self, log: MetricsLog, tracker: Tracker, steps: int) -> None:
-        self.log_callback, self.tracker, self.steps = log, tracker, steps
+    def __init__(self, tracking: Sequence[MetricsLog | SampleGrids], *, every: int, budget: int) -> None:
+        super().__init__(every=every, budget=budget)
+        self.tracking, self._tracker = tracking, tracking[0].tracker
         self.seconds: dict[bool, list[float]] = {True: [], False: []}
 
-    def on_train_start(self, trainer: L.Trainer, gan: Any) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         self._started = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: L.Trainer, gan: Any, *_: Any) -> None:
-        if gan.clock.iteration % self.steps == 0:
-            if gan.device.type == "cuda":
-                torch.cuda.synchronize()
-            now = time.perf_counter()
-            tracked = self.log_callback.tracker is not None
-            self.seconds[tracked].append(now - self._started)
-            self.log_callback.tracker = None if tracked else self.tracker
-            self._started = time.perf_counter()
+    def act(self, trainer: L.Trainer, gan: Any) -> None:
+        if gan.device.type == "cuda":
+            torch.cuda.synchronize()
+        tracked = self.tracking[0].tracker is not None
+        self.seconds[tracked].append(time.perf_counter() - self._started)
+        for callback in self.tracking:
+            callback.tracker = None if tracked else self._tracker
+        self._started = time.perf_counter()
 
 
 def wandb_cpu_seconds() -> float:
@@ -69,22 +76,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--steps", type=int, default=200, help="iterations in a stretch")
+    parser.add_argument("--rounds", type=int, default=5, help="after a first one to warm up")
     parser.add_argument("settings", nargs="*", metavar="key=value")
     arguments = parser.parse_args()
     cfg = config.compose(["evaluation=none", "wandb.mode=offline", *arguments.settings])
-    cfg.budget.images = 2 * (arguments.rounds + 1) * arguments.steps * cfg.data.batch_size
+    stretch = cfg.evaluation.every
+    cfg.budget.images = 2 * (arguments.rounds + 1) * stretch
     parts = build(cfg)
     with tempfile.TemporaryDirectory() as path:
         folder = RunFolder(path)
         folder.create(config.to_yaml(cfg))
         tracker = Tracker(cfg, folder, directions={})
         time.sleep(10)  # W&B has started
-        log = MetricsLog(folder, tracker, every=cfg.log.every, budget=cfg.budget.images)
-        turns = TakeTurns(log, tracker, arguments.steps)
+        watching = observers(cfg, parts, folder, Interruption(), tracker)
+        tracking = [callback for callback in watching if isinstance(callback, MetricsLog | SampleGrids)]
+        turns = TakeTurns(tracking, every=stretch, budget=cfg.budget.images)
         trainer = make_trainer(cfg)
-        trainer.callbacks += [log, turns]  # type: ignore[attr-defined]
+        trainer.callbacks += [*watching, turns]  # type: ignore[attr-defined]
         before, started = wandb_cpu_seconds(), time.perf_counter()
         trainer.fit(parts.gan, parts.data)
         wall, cpu = time.perf_counter() - started, wandb_cpu_seconds() - before
@@ -94,9 +102,8 @@ def main() -> None:
     ratios = [a / b for a, b in zip(on, off, strict=False)]
     result = {
         "settings": arguments.settings, "commit": git_commit(), "threads": torch.get_num_threads(),
-        "device": str(parts.gan.device), "rounds": len(ratios), "steps": arguments.steps, "lines": lines,
-        "ms_per_step_on": round(1000 * statistics.median(on) / arguments.steps, 4),
-        "ms_per_step_off": round(1000 * statistics.median(off) / arguments.steps, 4),
+        "device": str(parts.gan.device), "rounds": len(ratios), "images_a_stretch": stretch, "lines": lines,
+        "seconds_on": round(statistics.median(on), 4), "seconds_off": round(statistics.median(off), 4),
         "ratio_median": round(statistics.median(ratios), 4),
         "ratio_quartiles": [round(q, 4) for q in statistics.quantiles(ratios, n=4)[::2]],
         "wandb_process_percent_of_a_core": round(100 * cpu / wall, 2),

@@ -1,5 +1,6 @@
 """Which numbers may be compared: those that were measured in the same way."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,11 @@ def _compared(protocol: Mapping[str, Any]) -> dict[str, Any]:
 def identity(protocol: Mapping[str, Any]) -> str:
     """One text for all protocols with the same fields whose numbers may be ranked together."""
     return json.dumps(_compared(protocol), sort_keys=True)
+
+
+def fingerprint(protocol: Mapping[str, Any]) -> str:
+    """A short name of `identity`, 12 hexadecimal digits, the same on every machine."""
+    return hashlib.sha256(identity(protocol).encode()).hexdigest()[:12]
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

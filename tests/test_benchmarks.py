@@ -131,6 +131,16 @@ def test_the_report_is_measured_on_runs_that_look_trained(tmp_path: Path) -> Non
     assert text.count("data:image/jpeg") == 6
 
 
+def test_a_page_of_fifty_runs_is_below_five_megabytes(
+    tiny: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    """With all that a default run logs, at more lines than a page has points for, and a full album."""
+    logged = {name for line in ganlab.train(tiny()).metrics for name in line if not name.startswith("time/")}
+    assert logged - {"images", "iteration"} <= set(report.LOGGED)
+    report.make_runs(tmp_path / "made" / "runs", runs=50, points=250, grids=4)
+    assert report.measure(tmp_path / "made" / "runs")["page_mb"] < 5
+
+
 def test_ill_and_healthy_runs_are_different_recipes_that_fit_together() -> None:
     jobs = health.jobs(first_seed=7, seeds=2)
     assert len({job.name for job in jobs}) == len(jobs) == 2 * (len(health.ILL) + len(health.HEALTHY))

@@ -15,11 +15,15 @@ import wandb
 from omegaconf import DictConfig
 
 import ganlab
+from ganlab import cli
 from ganlab.errors import GanlabError
-from ganlab.tracking import sync
+from ganlab.protocol import fingerprint
+from ganlab.runs import RunFolder
+from ganlab.tracking import Tracker, sync, wandb_mode
 from ganlab.tracking.background import Background
-from tests.conftest import crash_after
-from tests.wandb_server import Received, StandIn, stand_in
+from ganlab.tracking.records import last_step, parts
+from tests.conftest import TINY, crash_after
+from tests.wandb_server import KEY, Received, StandIn, stand_in
 
 Compose = Callable[..., DictConfig]
 MEASURED = ("evaluation=digits", "evaluation.n_fake=40", "evaluation.every=32")
@@ -86,6 +90,14 @@ def test_an_online_run_arrives_whole(tiny: Compose, server: StandIn) -> None:
     assert received.summary["eval/is_digits"] == {"max": run.summary["best"]["is_digits"]}
     assert received.summary["best/fid_digits"] == run.summary["best"]["fid_digits"]
     assert received.summary["state"] == "finished"
+    protocol = run.summary["protocol"]
+    assert received.config["loss"] == "non_saturating"
+    assert {name: value for name, value in received.summary.items() if name.startswith("protocol/")} == {
+        "protocol/id": fingerprint(protocol),
+        "protocol/extractor": "digits",
+        "protocol/n_fake": 40,
+        "protocol/reference": protocol["reference"],
+    }
     axes = {m.get("1") or m.get("2"): m for m in received.config["_wandb"]["m"]}
     assert axes["*"]["5"] == list(axes).index("images") + 1  # the x-axis of all that has none of its own
 
@@ -104,13 +116,44 @@ def test_gradients_and_the_model_arrive(tiny: Compose, server: StandIn) -> None:
     name, parameter = max(parameters.items(), key=lambda item: item[1].numel())
     assert sum(histograms[f"gradients/generator.{name}"]["values"]) == parameter.numel()
 
-    (artifact,) = (a for a in server.artifacts if a["artifactTypeName"] == "model")
-    assert artifact["state"] == "COMMITTED"
-    assert artifact["files"]["model.ckpt"] == run.folder.newest_checkpoint().read_bytes()
-    metadata = json.loads(artifact["metadata"])
+    by_alias = {alias["alias"]: a for a in models(server) for alias in a["aliases"]}
+    newest, best = by_alias["latest"], by_alias["best"]
+    assert newest is by_alias["64-images"]
+    assert newest["state"] == best["state"] == "COMMITTED"
+    assert newest["files"]["model.ckpt"] == run.folder.newest_checkpoint().read_bytes()
+    assert best["files"]["model.ckpt"] == run.folder.best_checkpoint.read_bytes()
+    metadata = json.loads(newest["metadata"])
     assert metadata["images"] == 64
     assert metadata["protocol"] == run.summary["protocol"]
     assert metadata["final"] == run.summary["final"]
+
+
+def models(server: StandIn) -> list[dict]:
+    return [artifact for artifact in server.artifacts if artifact["artifactTypeName"] == "model"]
+
+
+def test_the_best_model_is_sent_beside_the_newest_and_none_of_a_run_that_has_not_ended(
+    tiny: Compose, tmp_path: Path
+) -> None:
+    """What is asked of the client, whatever checkpoint happens to be the best."""
+    cfg = tiny("wandb.mode=offline", "wandb.log_model=true")
+    folder = RunFolder(tmp_path / "run")
+    folder.create("")
+    for images in (32, 64):
+        folder.checkpoint(images).write_text(str(images))
+    asked: list[tuple] = []
+    tracking = Tracker(cfg, folder, directions={})
+    tracking._ask = lambda *words: asked.append(words)  # type: ignore[method-assign]
+    for state, best in (("preempted", 32), ("finished", 32), ("finished", 64)):
+        folder.write_summary(state=state, images=64, best={"fid": 2.0})
+        folder.keep_as_best(best)
+        tracking._models(folder.read_summary()) if state == "finished" else tracking.finish()
+    metadata = {"best": {"fid": 2.0}}
+    assert [words for words in asked if words[0] == "model"] == [
+        ("model", folder.best_checkpoint, ["best"], metadata),
+        ("model", folder.checkpoint(64), ["latest", "64-images"], {"images": 64, **metadata}),
+        ("model", folder.checkpoint(64), ["latest", "64-images", "best"], {"images": 64, **metadata}),
+    ]
 
 
 def test_a_resumed_run_goes_on_in_the_same_wandb_run(tiny: Compose, server: StandIn) -> None:
@@ -155,6 +198,79 @@ def test_offline_parts_are_merged_by_sync(
     assert server.unknown == []
 
 
+def test_parts_of_a_run_that_was_killed_are_merged_and_no_row_comes_twice(
+    tiny: Compose, server: StandIn, tmp_path: Path
+) -> None:
+    """SIGKILL leaves an incomplete record at the end of a part; without a checkpoint all rows are made again."""
+    root, words = tmp_path / "runs", ["evaluation.every=64000", "wandb.mode=offline", "log.every=8"]
+    command = [sys.executable, "-m", "ganlab", "train", *TINY, *words, f"run.root={root}"]
+    folder, quiet = RunFolder(root / "tiny"), subprocess.DEVNULL
+    with subprocess.Popen([*command, "budget.images=64000"], stdout=quiet, stderr=quiet) as process:
+        while not any(part.stat().st_size > 1 << 15 for part in parts(folder)):  # written in blocks
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.kill()
+    last = last_step(parts(folder))
+    assert last > 80
+    end = last + 80
+    done = subprocess.run([*command, f"budget.images={end}"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len(parts(folder)) == 2
+    other = ganlab.train(tiny("wandb.mode=offline", "run.name=zz"))
+    wandb.teardown()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "ganlab", "sync", str(root)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{folder.path}: 2 parts uploaded\n{other.path}: 1 part uploaded\n"
+    received = server.runs[(folder.path / "wandb_id").read_text()]
+    assert [row["images"] for row in received.history] == list(range(0, end + 1, 8))
+    assert received.exit_code == 0
+    assert sync(folder) == []
+
+
+def test_a_run_that_trains_is_not_uploaded(
+    tiny: Compose, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What came later would be missing, or all of it be there twice."""
+    run = ganlab.train(tiny("wandb.mode=offline"))
+    run.folder.write_summary(state="running")  # by this process, which lives
+    assert cli.main(["sync", str(run.path)]) == 0
+    assert capsys.readouterr().out == f"{run.path}: still running; it is uploaded when it has ended\n"
+    assert server.runs == {}
+    run.folder.write_summary(state="finished")
+    assert cli.main(["sync", str(run.path)]) == 0
+    assert [row["images"] for row in only(server).history] == [0, 16, 32, 48, 64]
+
+
+def test_a_run_that_cannot_be_uploaded_holds_up_no_other(
+    tiny: Compose, server: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, good = (ganlab.train(tiny("wandb.mode=offline", f"run.name={name}")) for name in ("a", "b"))
+    (part,) = parts(bad.folder)
+    part.write_bytes(b"no records of W&B at all" * 9)
+    assert cli.main(["sync", str(bad.path), str(good.path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{good.path}: 1 part uploaded\n"
+    assert f"ganlab: 1 of 1 parts of {bad.path} could not be uploaded: ERROR Failed to read" in err
+
+
+def test_a_key_is_found_where_the_client_finds_it(
+    tiny: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = tiny("wandb.mode=auto")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://wandb.example:8080")
+    assert wandb_mode(cfg) == "offline"
+    (tmp_path / "mine").write_text(f"machine wandb.example:8080 login user password {KEY}\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "mine"))
+    assert wandb_mode(cfg) == "online"
+    (tmp_path / "mine").write_text(f"machine elsewhere login user password {KEY}\n")
+    assert wandb_mode(cfg) == "offline"
+    monkeypatch.setenv("WANDB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    assert wandb_mode(cfg) == "online"
+
+
 def test_what_cannot_be_uploaded_is_said_and_kept(tiny: Compose, server: StandIn) -> None:
     run = ganlab.train(tiny("wandb.mode=offline"))
     server.status = 401
@@ -194,8 +310,6 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def breaks_at_48(monkeypatch: pytest.MonkeyPatch, server: StandIn, trouble: str) -> None:
-    from ganlab.tracking import Tracker
-
     real = Tracker.log
 
     def log(self: Tracker, values: dict, images: int) -> None:

@@ -71,7 +71,7 @@ class GraphQL:
         return self.runs.setdefault(name, Received(name))
 
     def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        match = re.match(r"\s*(?:query|mutation)\s+(\w+)", query)
+        match = re.match(r"\s*(?:#.*\s+)?(?:query|mutation)\s+(\w+)", query)
         operation = match[1] if match else query[:60]
         method = getattr(self, f"on_{operation.lower()}", None)
         if method is None:

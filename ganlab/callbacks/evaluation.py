@@ -59,6 +59,8 @@ class Evaluate(OnClock):
             self.metrics.folder.write_summary(
                 final=self.final, best=self.best, best_images=self.best_images, protocol=protocol
             )
+            if self.metrics.tracker:
+                self.metrics.tracker.protocol(protocol)
 
     def _select(self, images: int) -> None:
         name = self.evaluation.selects

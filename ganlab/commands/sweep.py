@@ -22,6 +22,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slurm", type=_count, metavar="N", help="submit N workers as a SLURM array, and return"
     )
+    parser.add_argument(
+        "--sampler", choices=["tpe", "gp"], default="tpe",
+        help="of bayes: a tree of Parzen estimators (default), or a Gaussian process",
+    )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="what the sweep has found so far, and stop")
 
 
@@ -45,7 +49,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.list:
             raise GanlabError(f"there is no sweep in {folder} yet")
         sweep.check(arguments.settings)
-    study = Study(folder, sweep, arguments.settings, trials=arguments.trials)
+    if arguments.sampler != "tpe" and sweep.method != "bayes":
+        raise ConfigError(f"--sampler is for bayes; {sweep.path} says method: {sweep.method}")
+    settings = None if arguments.list else arguments.settings
+    study = Study(folder, sweep, settings, trials=arguments.trials, sampler=arguments.sampler)
     if sweep.early_terminate:
         _say("early_terminate is ignored: every trial trains for its whole budget")
     if arguments.slurm:
@@ -99,7 +106,8 @@ def _submit(arguments: argparse.Namespace, study: "Study") -> dict[str, Any]:
     if shutil.which("sbatch") is None:
         raise GanlabError("there is no sbatch here; --slurm works where jobs are submitted to SLURM")
     dirs = [word for folder in arguments.config_dir for word in ("--config-dir", str(folder.absolute()))]
-    trials = ["--trials", str(arguments.trials)] if arguments.trials else []
+    own = ["--trials", str(arguments.trials)] if arguments.trials else []
+    own += ["--sampler", arguments.sampler] if arguments.sampler != "tpe" else []
     subject = str(study.sweep.path.absolute())
     command = [
         "sbatch",
@@ -109,7 +117,7 @@ def _submit(arguments: argparse.Namespace, study: "Study") -> dict[str, Any]:
         subject,
         *arguments.settings,
     ]
-    done = subprocess.run([*command, *trials, *dirs], capture_output=True, text=True)
+    done = subprocess.run([*command, *own, *dirs], capture_output=True, text=True)
     if done.returncode:
         raise GanlabError(f"sbatch: {' '.join(done.stderr.split())}")
     job = done.stdout.strip().partition(";")[0]

@@ -8,6 +8,7 @@ from ganlab.config.build import instantiate, validate
 from ganlab.config.compose import compose
 from ganlab.config.files import difference, load, to_dict, to_yaml
 from ganlab.config.groups import choices, description
+from ganlab.config.losses import loss_name
 from ganlab.config.rechoose import with_evaluation
 from ganlab.config.schema import Config
 
@@ -19,6 +20,7 @@ __all__ = [
     "difference",
     "instantiate",
     "load",
+    "loss_name",
     "to_dict",
     "to_yaml",
     "validate",

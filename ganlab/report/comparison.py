@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from ganlab.config.losses import loss_of
 from ganlab.errors import GanlabError
-from ganlab.protocol import identity
+from ganlab.protocol import better, identity
 from ganlab.report.reading import RunRecord
-from ganlab.report.settings import LOSS, SETTING, loss_name, say, setting_names
+from ganlab.report.settings import LOSS, SETTING, say, setting_names
 from ganlab.report.statistics import Difference, Mean, difference, holm, mean_over_seeds
-
-_LOWER = ("fid", "kid", "reverse_kl", "jsd", "w1", "class_distance")
-_HIGHER = ("is", "precision", "recall", "coverage", "modes", "high_quality")
 
 
 def direction(metric: str, runs: Sequence[RunRecord]) -> str | None:
@@ -22,11 +20,8 @@ def direction(metric: str, runs: Sequence[RunRecord]) -> str | None:
 
     Those that ganlab measures are known by name; any other that has a best value, by where that lies.
     """
-    name = next((n for n in (*_LOWER, *_HIGHER) if metric == n or metric.startswith(f"{n}_")), None)
-    if metric.startswith(("is_std", "kid_std")):
-        return None
-    if name:
-        return "min" if name in _LOWER else "max"
+    if way := better(metric):
+        return way
     for run in runs:
         if metric in run.best and metric in run.final and run.best[metric] != run.final[metric]:
             return "min" if run.best[metric] < run.final[metric] else "max"
@@ -98,7 +93,7 @@ def keys_of(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     """Everything that runs can be grouped by, run by run: setting, loss, and the keys of the configuration."""
     settings = setting_names(runs)
     return [
-        {SETTING: setting, LOSS: loss_name(run.config), **run.config}
+        {SETTING: setting, LOSS: loss_of(run.config), **run.config}
         for run, setting in zip(runs, settings, strict=True)
     ]
 

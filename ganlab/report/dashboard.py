@@ -9,13 +9,14 @@ from types import ModuleType
 from typing import Any
 
 from ganlab.errors import GanlabError
+from ganlab.protocol import better
 
 _HEALTH = ("loss/d", "loss/g", "score/real", "score/fake", "time/images_per_s")
 _WIDTH, _HEIGHT, _ACROSS = 8, 6, 3  # of a panel, in W&B's grid of 24 columns
 _TEXT = (
     "Means over the runs of a group with their standard deviation, against real images shown to D. W&B neither checks"
-    " that the numbers were measured by one protocol nor whether a difference is more than seed noise; ganlab report"
-    " does both."
+    " that the numbers were measured by one protocol (only runs with the same protocol/id compare) nor whether a"
+    " difference is more than seed noise; ganlab report does both."
 )
 
 
@@ -40,7 +41,10 @@ def workspace(*, entity: str, project: str, metrics: Sequence[str], by: Sequence
         runset_settings=ws.RunsetSettings(
             groupby=[ws.Config(key) for key in by],
             order=[ws.Ordering(ws.Summary(first), ascending=_lower(metrics[0]))],
-            pinned_columns=["run:displayName", "run:state", f"summary:{first}"],
+            pinned_columns=[
+                "run:displayName", "run:state", f"summary:{first}", "summary:protocol/id", "summary:state",
+                "summary:reason",
+            ],
         ),
     )  # fmt: skip
 
@@ -90,9 +94,7 @@ def _placed(panels: Sequence[Any], across: int = _ACROSS) -> list[Any]:
 
 
 def _lower(metric: str) -> bool:
-    from ganlab.report.comparison import direction
-
-    return direction(metric, []) == "min"
+    return better(metric) == "min"
 
 
 def _packages() -> tuple[ModuleType, ModuleType]:

@@ -1,5 +1,6 @@
 """What a page shows, as one object of JSON: the runs, the keys that tell them apart, and how they were measured."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ganlab.health import in_words
 from ganlab.protocol import OF_ONE_NUMBER, how
 from ganlab.report.comparison import by_protocol, keys_of, rankable
 from ganlab.report.pictures import sample_pictures
@@ -15,7 +17,7 @@ from ganlab.report.settings import LOSS, SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL
 from ganlab.report.thinning import short, thin
 
-_POINTS = 20_000  # of the health curves of all runs together, a curve
+_POINTS = 120_000  # of the health curves of all runs together: some 2 MB
 
 
 def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[str, Any]:
@@ -30,12 +32,12 @@ def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[s
     shared = {
         key: value for key, value in next((r.config for r in runs if r.config), {}).items() if key not in keys
     }
-    most = max(60, min(240, _POINTS // len(runs)))
+    most = max(40, min(240, _POINTS // max(1, sum(len(run.curves) for run in runs))))
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"), "version": version("ganlab"),
         "opens": {"by": by, "metric": metric}, "least": LEAST, "level": LEVEL,
         "protocols": protocols, "directions": rankable(runs),
-        "keys": [SETTING, LOSS, *keys], "shared": {key: say(value) for key, value in shared.items()},
+        "keys": [SETTING, LOSS, *keys], "shared": {key: _value(value) for key, value in shared.items()},
         "runs": [
             {
                 **_about(run, name), "protocol": lot_of.get(id(run)), "pictures": shown,
@@ -48,8 +50,9 @@ def payload(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> dict[s
 
 
 def _value(value: Any) -> Any:
-    """Numbers stay numbers, for axes and sorting; all else becomes text."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else say(value)
+    """Numbers that JSON has stay numbers, for axes and sorting; all else becomes text."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if number else say(value)
 
 
 def _about(run: RunRecord, name: str) -> dict[str, Any]:
@@ -59,12 +62,19 @@ def _about(run: RunRecord, name: str) -> dict[str, Any]:
     return {
         "name": name, "path": str(run.path), "state": state.name, "reason": state.reason,
         "problems": list(run.problems), "images": state.images, "budget": state.budget,
-        "seed": say(run.seed) if run.seed is not None else None, "notes": notes if isinstance(notes, str) else None,
+        "seed": run.seed, "notes": notes if isinstance(notes, str) else None,
+        "findings": [{"rule": f["rule"], "said": said} for f, said in _ill(run)],
         "commit": commit if isinstance(commit, str) else None, "measured": one,
         "final": {k: short(np.array([v]), 6)[0] for k, v in run.final.items()},
         "best": {k: short(np.array([v]), 6)[0] for k, v in run.best.items()},
         "fresh": {k: short(np.array([v]), 6)[0] if isinstance(v, float) else v for k, v in run.fresh.items()},
     }  # fmt: skip
+
+
+def _ill(run: RunRecord) -> list[tuple[dict[str, Any], str]]:
+    """One finding of each rule that has held, and what is said of all of them."""
+    by_rule = {finding["rule"]: finding for finding in run.findings}
+    return list(zip(by_rule.values(), in_words(list(run.findings)), strict=True)) if by_rule else []
 
 
 def _names(runs: Sequence[RunRecord]) -> list[str]:

@@ -13,6 +13,7 @@ import yaml
 
 from ganlab.config.files import flat
 from ganlab.errors import GanlabError
+from ganlab.report.log import Log, read_log
 from ganlab.report.state import State, read_state
 from ganlab.runs import RunFolder
 
@@ -20,8 +21,6 @@ try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML without its C part is the same, slower
     from yaml import SafeLoader as _Loader
-
-AXES = ("images", "iteration", "seconds")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class RunRecord:
         fresh: the last and the best checkpoint on fresh samples, as `_fresh` has it; empty if nobody compared them.
         protocol: how final and best were measured; None: nobody says.
         environment: of its last start.
-        lines: of metrics.jsonl.
+        findings: what the rules of `ganlab.health` found, as the summary has them.
+        log: metrics.jsonl.
         problems: what could not be read.
     """
 
@@ -68,7 +68,8 @@ class RunRecord:
     fresh: Mapping[str, Any]
     protocol: Mapping[str, Any] | None
     environment: Mapping[str, Any]
-    lines: list[dict[str, Any]] = field(repr=False)
+    findings: tuple[dict[str, Any], ...]
+    log: Log = field(repr=False)
     problems: tuple[str, ...] = ()
 
     @property
@@ -76,36 +77,40 @@ class RunRecord:
         return self.path.name or str(self.path)
 
     @property
-    def seed(self) -> Any:
-        return self.config.get("seed")
+    def seed(self) -> str | None:
+        """As text, for a damaged configuration may have anything for it; None if it has none."""
+        seed = self.config.get("seed")
+        return None if seed is None else str(seed)
 
     @cached_property
     def curves(self) -> dict[str, Curve]:
-        """Every numeric value of the log by its name; the last one of those at the same number of images."""
-        columns: dict[str, list[tuple[int, int, float]]] = {}
-        for line in self.lines:
-            images, iteration = line["images"], line.get("iteration", 0)
-            for name, value in line.items():
-                if type(value) in (float, int):
-                    columns.setdefault(name, []).append((images, iteration, value))
-        return {
-            name: self._curve(np.array(column, float)) for name, column in columns.items() if name not in AXES
-        }
+        """Every value of the log by its name; the last one of those at the same number of images."""
+        clocks: dict[
+            bytes, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+        ] = {}  # shared by all values that stand in the same lines
+        found = {}
+        for name, column in self.log.columns.items():
+            key = column.lines.tobytes()
+            if key not in clocks:
+                clocks[key] = self._clocks_at(column.lines)
+            kept, images, iteration, seconds = clocks[key]
+            found[name] = Curve(images, iteration, seconds, column.values[kept])
+        return found
 
     @property
     def last(self) -> tuple[int, float | None]:
         """G steps and device-seconds so far; None where the seconds are not known."""
-        if not self.lines:
+        if not len(self.log):
             return 0, None
-        newest = max(self.lines, key=lambda line: line["images"])
-        seconds = float(self._seconds_at(np.array([newest["images"]]))[0])
-        return int(newest.get("iteration", 0)), None if math.isnan(seconds) else seconds
+        newest = int(self.log.images.argmax())
+        seconds = float(self._seconds_at(self.log.images[newest : newest + 1])[0])
+        return int(self.log.iteration[newest]), None if math.isnan(seconds) else seconds
 
-    def _curve(self, points: np.ndarray) -> Curve:
-        """From (N, 3): images, iteration, value."""
-        images, last = np.unique(points[::-1, 0], return_index=True)
-        iteration, value = points[::-1][last, 1:].T
-        return Curve(images, iteration, self._seconds_at(images), value)
+    def _clocks_at(self, lines: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Which of these lines count, in the order of their images; and their images, iterations and seconds."""
+        images, last = np.unique(self.log.images[lines][::-1], return_index=True)
+        kept = len(lines) - 1 - last
+        return kept, images, self.log.iteration[lines][kept], self._seconds_at(images)
 
     def _seconds_at(self, images: np.ndarray) -> np.ndarray:
         """Device-seconds: the log says how fast the images of each of its intervals were shown, on how many devices."""
@@ -117,24 +122,22 @@ class RunRecord:
 
     @cached_property
     def _clock(self) -> tuple[np.ndarray, np.ndarray]:
-        speeds = {
-            line["images"]: (line["time/images_per_s"], line.get("time/devices") or self._configured_devices)
-            for line in self.lines
-            if _is_positive(line.get("time/images_per_s")) and line["images"] > 0
-        }
-        seen = np.array([0, *sorted(speeds)], dtype=float)
-        rate, devices = np.array([speeds[int(x)] for x in seen[1:]], dtype=float).reshape(-1, 2).T
-        return seen, np.concatenate([[0.0], np.cumsum(np.diff(seen) / rate * devices)])
+        speed, devices = self.log.column("time/images_per_s"), self.log.column("time/devices")
+        on = np.full(len(self.log), float(self._configured_devices))
+        told = devices.values > 0
+        on[devices.lines[told]] = devices.values[told]
+        images = self.log.images[speed.lines]
+        good = np.isfinite(speed.values) & (speed.values > 0) & (images > 0)
+        seen, last = np.unique(images[good][::-1], return_index=True)
+        cost = (on[speed.lines] / np.where(good, speed.values, 1.0))[good][::-1][last]
+        seen = np.concatenate([[0], seen])
+        return seen, np.concatenate([[0.0], np.cumsum(np.diff(seen) * cost)])
 
     @property
     def _configured_devices(self) -> int:
         devices, nodes = self.config.get("trainer.devices"), self.config.get("trainer.num_nodes", 1)
         count = len(devices) if isinstance(devices, list) else devices
         return count * nodes if isinstance(count, int) and count > 0 else 1
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value) and value > 0
 
 
 def read_run(path: Path) -> RunRecord:
@@ -146,34 +149,27 @@ def read_run(path: Path) -> RunRecord:
     problems += problem
     starts, problem = _parsed(path / "environment.json", json.loads)
     problems += problem
-    lines = _lines(folder)
+    log = read_log(folder)
     if not folder.metrics.is_file():
         problems.append("no metrics.jsonl")
     environment = starts[-1] if isinstance(starts, list) and starts and isinstance(starts[-1], dict) else {}
     config = flat(config) if config else {}
     protocol = summary.get("protocol")
     return RunRecord(
-        path=path, state=read_state(folder, summary, config, environment, lines), config=config,
+        path=path, state=read_state(folder, summary, config, environment, log), config=config,
         final=_numbers(summary.get("final")), best=_numbers(summary.get("best")),
         fresh=_fresh(summary.get("selection")),
         protocol=protocol if isinstance(protocol, dict) and protocol else None,
-        environment=environment, lines=lines, problems=tuple(problems),
+        environment=environment, findings=_findings(summary.get("health")), log=log, problems=tuple(problems),
     )  # fmt: skip
 
 
 def read_runs(paths: Iterable[Path]) -> list[RunRecord]:
     """Read all; raises GanlabError if not one of them has anything to read."""
     runs = [read_run(path) for path in paths]
-    if not any(run.config or run.lines or run.final for run in runs):
+    if not any(run.config or len(run.log) or run.final for run in runs):
         raise GanlabError("none of these runs can be read: " + "; ".join(runs[0].problems))
     return runs
-
-
-def _lines(folder: RunFolder) -> list[dict[str, Any]]:
-    try:
-        return list(folder.read_metrics())
-    except OSError:
-        return []
 
 
 def _parsed(path: Path, parse: Any) -> tuple[Any, list[str]]:
@@ -205,6 +201,15 @@ def _fresh(selection: Any) -> dict[str, Any]:
         }  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return {}
+
+
+def _findings(value: Any) -> tuple[dict[str, Any], ...]:
+    """Those that are whole."""
+    kinds = {"rule": str, "sentence": str, "remedy": str, "first_images": int, "last_images": int}
+    found = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return tuple(
+        entry for entry in found if all(isinstance(entry.get(name), kind) for name, kind in kinds.items())
+    )
 
 
 def _numbers(value: Any) -> dict[str, float]:

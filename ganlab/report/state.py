@@ -1,10 +1,13 @@
 """How a run is doing, told from the outside: what it wrote last, and when."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ganlab.report.log import Log
 from ganlab.runs import RunFolder, has_died
 
 STATES = ("running", "finished", "preempted", "failed", "stale", "unknown")
@@ -39,16 +42,16 @@ class State:
 
 def read_state(
     folder: RunFolder, summary: Mapping[str, Any], config: Mapping[str, Any],
-    environment: Mapping[str, Any], lines: Sequence[Mapping[str, Any]],
+    environment: Mapping[str, Any], log: Log,
 ) -> State:  # fmt: skip
     """The state of a run from what is in its folder."""
     name = summary.get("state")
     name = name if name in STATES else "unknown"
     reason = summary.get("reason") if isinstance(summary.get("reason"), str) else None
     updated = _last_write(folder)
-    if name == "running" and (why := _why_stale(environment, lines, updated)):
+    if name == "running" and (why := _why_stale(environment, log, updated)):
         name, reason = "stale", why
-    logged = max((line["images"] for line in lines), default=0)
+    logged = int(log.images.max(initial=0))
     told = summary.get("images")
     images = told if isinstance(told, int) and name != "running" else logged
     budget = config.get("budget.images")
@@ -66,28 +69,23 @@ def _last_write(folder: RunFolder) -> float | None:
     return max(written, default=None)
 
 
-def _why_stale(
-    environment: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], updated: float | None
-) -> str | None:
+def _why_stale(environment: Mapping[str, Any], log: Log, updated: float | None) -> str | None:
     known = environment.get("process")
     if isinstance(known, dict) and isinstance(known.get("pid"), int) and has_died(known):
         return f"process {known['pid']} is gone without a word"
     silence = time.time() - (updated or 0.0)
-    if silence > max(_SILENCE, _LONG * _longest_work(lines)):
+    if silence > max(_SILENCE, _LONG * _longest_work(log)):
         return f"nothing written for {duration(silence)}"
     return None
 
 
-def _longest_work(lines: Sequence[Mapping[str, Any]]) -> float:
+def _longest_work(log: Log) -> float:
     """Seconds of the longest evaluation, or of the longest time between two lines of the log."""
-    longest, before = 0.0, 0
-    for line in lines:
-        evaluation, speed = line.get("time/evaluation_s"), line.get("time/images_per_s")
-        if isinstance(evaluation, (int, float)):
-            longest = max(longest, evaluation)
-        if isinstance(speed, (int, float)) and speed > 0:
-            longest, before = max(longest, (line["images"] - before) / speed), line["images"]
-    return longest
+    evaluations, speed = log.column("time/evaluation_s").values, log.column("time/images_per_s")
+    told = speed.values > 0
+    stretches = np.diff(log.images[speed.lines[told]], prepend=0) / speed.values[told]
+    works = np.concatenate([evaluations, stretches])
+    return float(works.max(initial=0.0, where=np.isfinite(works)))
 
 
 def duration(seconds: float) -> str:

@@ -2,15 +2,18 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 
-from ganlab.protocol import differences, how
-from ganlab.report.comparison import Pair, by_protocol, direction, group, keys_of, pairs, rankable
+from ganlab.health import in_words
+from ganlab.protocol import differences, fingerprint, how
+from ganlab.report.comparison import Group, Pair, by_protocol, direction, group, keys_of, pairs, rankable
 from ganlab.report.reading import RunRecord
-from ganlab.report.settings import SETTING, say, varying
+from ganlab.report.settings import LOSS, SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL, Mean
 
 FRESH = ("metric", "last", "best", "images", "samples")
+_MEASURED = ("extractor", "n_fake", "reference")  # what a person asks first of how a number was measured
 
 
 def count(runs: Sequence[RunRecord]) -> str:
@@ -19,32 +22,25 @@ def count(runs: Sequence[RunRecord]) -> str:
 
 
 def csv_table(runs: Sequence[RunRecord]) -> str:
-    """One row a run: state, cost, every key that differs, final and best metrics, and the number of its protocol."""
+    """One row a run: state, cost, loss, every key that differs, final and best metrics, and how they were measured."""
     metrics = list(dict.fromkeys(name for run in runs for name in (*run.final, *run.best)))
     keys = [key for key in varying(runs) if key != "seed"]
     out = io.StringIO()
     head = [
-        "path",
-        "state",
-        "reason",
-        "protocol",
-        "seed",
-        "images",
-        "g_steps",
-        "device_seconds",
-        SETTING,
-        *keys,
-    ]
-    bests, fresh = [f"best_{name}" for name in metrics], [f"fresh_{name}" for name in FRESH]
-    rows = csv.DictWriter(out, [*head, *metrics, *bests, *fresh])
+        "path", "state", "reason", "protocol", *_MEASURED, "seed", "images", "g_steps", "device_seconds", LOSS,
+        SETTING, *keys, *metrics, *(f"best_{name}" for name in metrics), *(f"fresh_{name}" for name in FRESH),
+    ]  # fmt: skip
+    rows = csv.DictWriter(out, head)
     rows.writeheader()
-    for number, lot in enumerate(by_protocol(runs), start=1):
+    for lot in by_protocol(runs):
         for run, own in zip(lot, keys_of(lot), strict=True):
+            protocol = run.protocol or {}
             rows.writerow({
                 "path": run.path, "state": run.state.name, "reason": run.state.reason,
-                "protocol": number if run.protocol else "", "seed": run.seed, "images": run.state.images,
-                "g_steps": run.last[0], "device_seconds": run.last[1], SETTING: own[SETTING],
-                **{key: say(run.config[key]) for key in keys if key in run.config},
+                "protocol": fingerprint(protocol) if protocol else "",
+                **{name: say(protocol[name]) for name in _MEASURED if name in protocol},
+                "seed": run.seed, "images": run.state.images, "g_steps": run.last[0], "device_seconds": run.last[1],
+                LOSS: own[LOSS], SETTING: own[SETTING], **{key: say(run.config[key]) for key in keys if key in run.config},
                 **run.final, **{f"best_{name}": value for name, value in run.best.items()},
                 **{f"fresh_{name}": value for name, value in run.fresh.items()},
             })  # fmt: skip
@@ -67,6 +63,10 @@ def markdown(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> str:
         parts += ["## Last and best checkpoint, on fresh samples", _table(["run", *FRESH], rows)]
     if failed := [run for run in runs if run.state.name in ("failed", "stale", "unknown") or run.problems]:
         parts += ["## Failed, stale and damaged runs", _bullets(map(_trouble, failed))]
+    if ill := [
+        f"{run.name}: {said}" for run in runs if run.findings for said in in_words(list(run.findings))
+    ]:
+        parts += ["## Health of the game", _bullets(ill)]
     if measured := [lot for lot in lots if lot[0].protocol]:
         parts += ["## Protocols", *_protocols(measured)]
     return "\n\n".join(parts) + "\n"
@@ -77,7 +77,7 @@ def _ranking(lot: Sequence[RunRecord], by: str, metric: str, metrics: Sequence[s
     others = [name for name in metrics if name != metric]
     columns = [{g.name: g for g in group(lot, by=by, metric=name)} for name in others]
     rows = [
-        [str(rank) if g.mean else "–", g.name, f"{len(g.values)} of {len(g.runs)}", _mean(g.mean),
+        [str(rank) if g.mean else "–", g.name, f"{len(g.values)} of {len(g.runs)}", _mean(g.mean), *_cost(g),
          *(_mean(column[g.name].mean) for column in columns)]
         for rank, g in enumerate(groups, start=1)
     ]  # fmt: skip
@@ -86,7 +86,7 @@ def _ranking(lot: Sequence[RunRecord], by: str, metric: str, metrics: Sequence[s
         f"Final values of finished runs, mean ± half the {LEVEL:.0%} t interval over seeds"
         f" (none below {LEAST}); {better} {metric} is better."
     )
-    found = [said, _table(["#", by, "n", metric, *others], rows)]
+    found = [said, _table(["#", by, "n", metric, "images", "G steps", "GPU-s", *others], rows)]
     if mixed := [g.name for g in groups if g.mixes]:
         found.append(
             f"Differ in more than the seed, so that intervals cover more than its noise: {', '.join(mixed)}."
@@ -94,6 +94,18 @@ def _ranking(lot: Sequence[RunRecord], by: str, metric: str, metrics: Sequence[s
     if len({run.state.budget for g in groups for run, _ in g.values}) > 1:
         found.append("The runs were trained for unlike budgets.")
     return [*found, *_pairs(pairs(groups), metric)]
+
+
+def _cost(group: Group) -> list[str]:
+    """Images shown to D, G steps and device-seconds behind a mean, on average."""
+    spent = [(run.state.images, *run.last) for run, _ in group.values]
+    return [
+        _average([value for value in clock if value is not None]) for clock in zip(*spent, strict=True)
+    ] or ["–"] * 3
+
+
+def _average(values: Sequence[float]) -> str:
+    return f"{float(f'{sum(values) / len(values):.3g}'):,.12g}" if values else "–"
 
 
 def _pairs(found: Sequence[Pair], metric: str) -> list[str]:
@@ -117,7 +129,7 @@ def _verdict(pair: Pair) -> str:
             if min(pair.difference.n) < LEAST
             else "no verdict: no spread"
         )
-    return "yes" if pair.verdict else "not shown"
+    return "yes" if pair.verdict else "not told apart"
 
 
 def _protocols(lots: Sequence[Sequence[RunRecord]]) -> list[str]:
@@ -139,7 +151,15 @@ def _trouble(run: RunRecord) -> str:
 def _mean(mean: Mean | None) -> str:
     if mean is None:
         return "–"
-    return f"{mean.value:.4g}" + ("" if mean.half is None else f" ± {mean.half:.2g}")
+    return f"{mean.value:.4g}" if mean.half is None else with_half(mean.value, mean.half)
+
+
+def with_half(value: float, half: float) -> str:
+    """A value and half its interval with the same places, two digits of the half at least."""
+    places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 4
+    if places > 6 or abs(value) >= 1e6:
+        return f"{value:.4g} ± {half:.2g}"
+    return f"{value:.{places}f} ± {half:.{places}f}" if half > 0 else f"{value:.4g} ± 0"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

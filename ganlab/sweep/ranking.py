@@ -15,7 +15,8 @@ def rows(study: Study) -> list[dict[str, Any]]:
 
 def _row(study: Study, trial: FrozenTrial) -> dict[str, Any]:
     told = trial.user_attrs
-    state = {"complete": "finished", "fail": "failed"}.get(trial.state.name.lower(), trial.state.name.lower())
+    name = trial.state.name.lower()
+    state = {"complete": "finished", "fail": "failed", "pruned": "failed"}.get(name, name)
     texts = {key: study.sweep.parameters[key].text(value) for key, value in trial.params.items()}
     return {
         "trial": trial.number, "run": str(study.folder / told["run"]) if "run" in told else None,

@@ -4,23 +4,32 @@ import itertools
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
+from ganlab.config.values import split_word
 from ganlab.errors import ConfigError
 from ganlab.runs import write_atomically
 from ganlab.sweep.file import SweepFile
 from ganlab.sweep.lease import Lease, Watch
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+BAD_ENDS = "bad_ends"  # what is noted of a trial: how often it was killed, or stopped by an error
+SAMPLERS: dict[str, Callable[..., BaseSampler]] = {
+    "tpe": partial(TPESampler, multivariate=True, constant_liar=True, n_startup_trials=10),
+    "gp": partial(GPSampler, n_startup_trials=10, deterministic_objective=False),
+}
 
 
 @dataclass(frozen=True)
@@ -47,23 +56,24 @@ class Study:
 
     Args:
         folder: of the sweep.
-        settings: what the user sets for every trial beyond the file.
+        settings: what the user sets for every trial beyond the file; None to look at what is there and add no trial.
         trials: how many; None: all points of the grid, or the file's ``run_cap``.
+        sampler: of a Bayesian sweep, one of `SAMPLERS`.
 
     Raises:
         ConfigError: the folder holds another sweep, or nobody says how many trials there are.
     """
 
     def __init__(
-        self, folder: Path, sweep: SweepFile, settings: Sequence[str], *, trials: int | None = None,
-        watch: Watch | None = None,
+        self, folder: Path, sweep: SweepFile, settings: Sequence[str] | None, *, trials: int | None = None,
+        sampler: str = "tpe", watch: Watch | None = None,
     ) -> None:  # fmt: skip
         self.folder, self.sweep = folder, sweep
         self.shared = folder / ".sweep"
-        self._watch = watch or Watch()
+        self._watch, self._sampler = watch or Watch(), SAMPLERS[sampler]
         self._points = _grid(sweep) if sweep.method == "grid" else []
         self._distributions = {key: p.distribution() for key, p in sweep.parameters.items()}
-        wanted = self._wanted(trials)
+        wanted = 0 if settings is None else self._wanted(trials)
         self.shared.mkdir(parents=True, exist_ok=True)
         with self.lock():
             self._compare(settings)
@@ -96,20 +106,30 @@ class Study:
         return all(trial.state.is_finished() for trial in self.trials())
 
     def claim(self) -> Claim | None:
-        """A trial to train: first what a dead worker left, then a new one; None if all are done or at work."""
+        """A trial to train; None if all are done or at work.
+
+        First what a dead worker left, then a new one, last those that came to a bad end before.
+        """
         with self.lock():
-            states = [(trial, trial.state) for trial in self.trials()]
-            for trial, state in states:
-                if state is TrialState.RUNNING and self._watch.is_dead(self.lease(trial.number)):
-                    return self._claimed(trial.number, trial.params, taken_up=True)
-            waiting = [trial.number for trial, state in states if state is TrialState.WAITING]
-            if not waiting:
-                return None
-            drawn = self._ask(waiting[0])
-            return self._claimed(drawn.number, drawn.params, taken_up=False)
+            trials = self.trials()
+            left = [
+                t
+                for t in trials
+                if t.state is TrialState.RUNNING and self._watch.is_dead(self.lease(t.number))
+            ]
+            left.sort(key=lambda trial: trial.user_attrs.get(BAD_ENDS, 0))
+            waiting = [trial.number for trial in trials if trial.state is TrialState.WAITING]
+            if waiting and (not left or BAD_ENDS in left[0].user_attrs):
+                drawn = self._ask(waiting[0])
+                return self._claimed(drawn.number, drawn.params, taken_up=False)
+            return self._claimed(left[0].number, left[0].params, taken_up=True) if left else None
 
     def finish(self, claim: Claim, value: float | None, **told: Any) -> None:
-        """Record a trial: its value, or None if it failed; unless somebody else has taken it up since."""
+        """Record a trial: its value, or None if it failed; unless somebody else has taken it up since.
+
+        To a Bayesian sampler a failure is Optuna's "pruned", worse than all values: of "failed" it would learn nothing.
+        """
+        failed = TrialState.PRUNED if self.sweep.method == "bayes" else TrialState.FAIL
         with self.lock():
             lease, trial = self.lease(claim.number), self.trials()[claim.number]
             if not lease.is_held(claim.token) or trial.state.is_finished():
@@ -117,7 +137,7 @@ class Study:
             live = optuna.trial.Trial(self._study, trial._trial_id)
             for name, item in told.items():
                 live.set_user_attr(name, item)
-            self._study.tell(live, value, None if value is not None else TrialState.FAIL)
+            self._study.tell(live, value, None if value is not None else failed)
             lease.release()
 
     def release(self, claim: Claim) -> None:
@@ -142,15 +162,11 @@ class Study:
 
     def _ask(self, number: int) -> optuna.Trial:
         """The first waiting trial, with a sampler whose draws belong to its number, whoever asks."""
-        if self.sweep.method == "bayes":
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # multivariate and constant_liar are called experimental
-                self._study.sampler = optuna.samplers.TPESampler(
-                    seed=number, multivariate=True, constant_liar=True, n_startup_trials=10
-                )
-        else:
-            self._study.sampler = optuna.samplers.RandomSampler(seed=number)
-        return self._study.ask(self._distributions)
+        bayes = self.sweep.method == "bayes"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # much of what they are told is called experimental
+            self._study.sampler = (self._sampler if bayes else optuna.samplers.RandomSampler)(seed=number)
+            return self._study.ask(self._distributions)
 
     def _open(self) -> optuna.Study:
         storage = JournalStorage(JournalFileBackend(str(self.shared / "journal.log")))
@@ -170,19 +186,21 @@ class Study:
             )
         return wanted
 
-    def _compare(self, settings: Sequence[str]) -> None:
-        """Write down what the sweep is, or refuse to mix two."""
+    def _compare(self, settings: Sequence[str] | None) -> None:
+        """Write down what the sweep is, or refuse to mix two; who only looks may have any settings."""
         sweep, path = self.sweep, self.shared / "sweep.json"
         parameters = {key: repr(parameter) for key, parameter in sweep.parameters.items()}
         mine = {
             "method": sweep.method, "metric": f"{sweep.goal} {sweep.metric}", "parameters": parameters,
-            "command": sweep.words, "settings": list(settings),
+            "command": sweep.words, "settings": dict(split_word(word) for word in settings or ()),
         }  # fmt: skip
         if not path.is_file():
             write_atomically(path, json.dumps(mine, indent=1) + "\n")
             return
         theirs = json.loads(path.read_text())
         changed = [name for name in mine if mine[name] != theirs.get(name)]
+        if settings is None and "settings" in changed:
+            changed.remove("settings")
         if changed:
             raise ConfigError(
                 f"{self.folder} holds a sweep with other {' and '.join(changed)}; leave them as they were to go on,"

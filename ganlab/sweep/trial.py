@@ -9,7 +9,9 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from ganlab.interruption import expect_requeue
 from ganlab.runs import write_atomically
 from ganlab.sweep.lease import BEAT, Lease
 
-TROUBLE = 1  # exit code: not the trial's fault, as a full disk
+TROUBLE = 1  # exit code: perhaps not the trial's fault, as a full disk
+BROKEN = 2  # an error that nobody expected, as in a class of the user's
 PREEMPTED = 130
 
 
@@ -28,7 +31,7 @@ def result_file(lease: Path) -> Path:
 
 
 def main(words: Sequence[str]) -> int:
-    """Train one trial; 0 if there is a result, which a loss that diverges is too."""
+    """Train one trial; 0 if there is a result, which a loss that diverges is too, else a result with the reason."""
     lease, token, metric, *rest = words
     if launch.launcher() == "slurm":
         expect_requeue()
@@ -38,18 +41,27 @@ def main(words: Sequence[str]) -> int:
     dirs = [rest[i + 1] for i, word in enumerate(rest) if word == "--config-dir"]
     settings = [word for i, word in enumerate(rest) if "--config-dir" not in (word, rest[i - 1] if i else "")]
     sys.path += ["", *dirs]  # where a user's classes are, as for ganlab train
+    code, result = 0, None
     try:
         result = _train(settings, dirs, metric)
     except OtherRankError:
         return TROUBLE
     except GanlabError as error:
         print(f"ganlab: {error}", file=sys.stderr)
-        return TROUBLE
+        code, result = TROUBLE, _failed(str(error))
+    except Exception as error:
+        traceback.print_exc()
+        code, result = BROKEN, _failed(f"{type(error).__name__}: {error}")
     if result is None:
         return PREEMPTED
     if launch.rank() == 0:
-        write_atomically(result_file(Path(lease)), json.dumps(result))
-    return 0
+        with suppress(GanlabError) if code else nullcontext():  # a full disk is perhaps what went wrong
+            write_atomically(result_file(Path(lease)), json.dumps(result))
+    return code
+
+
+def _failed(reason: str) -> dict[str, Any]:
+    return {"value": None, "reason": " ".join(reason.split())[:500]}
 
 
 def _hold(lease: Lease, token: str) -> bool:
@@ -85,7 +97,7 @@ def _train(words: list[str], dirs: list[str], metric: str) -> dict[str, Any] | N
         config.validate(cfg)
         run = ganlab.train(cfg)
     except (TrainingError, ConfigError, torch.OutOfMemoryError) as error:
-        return {"value": None, "reason": " ".join(str(error).split())[:500]}
+        return _failed(str(error))
     except KeyboardInterrupt:
         return None
     if run.summary["state"] != "finished":
@@ -101,7 +113,7 @@ def outcome(summary: dict[str, Any], metric: str) -> dict[str, Any]:
         there = ", ".join(f"{kind}/{other}" for other in values) or "nothing"
         raise ConfigError(f"the runs of this sweep have no {metric}; they measure {there}")
     if not math.isfinite(values[name]):
-        return {"value": None, "reason": f"{metric} is {values[name]}"}
+        return _failed(f"{metric} is {values[name]}")
     return {"value": values[name], "reason": None, "protocol": summary["protocol"]}
 
 

@@ -11,14 +11,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ganlab.errors import GanlabError
+from ganlab import config
+from ganlab.errors import ConfigError, GanlabError
 from ganlab.interruption import Interruption, Request
+from ganlab.runs import RunFolder
 from ganlab.sweep.file import SweepFile
-from ganlab.sweep.study import Claim, Study
-from ganlab.sweep.trial import PREEMPTED, result_file
+from ganlab.sweep.study import BAD_ENDS, Claim, Study
+from ganlab.sweep.trial import PREEMPTED, TROUBLE, result_file
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-_DEATHS = 3  # that one trial may cause before it counts as failed: out of memory, a crash of a driver
+_BAD_ENDS = (
+    3  # of one trial before it counts as failed: out of memory, a crash of a driver, a mistake in a class
+)
 _POLL = 1.0  # seconds between two looks at the study where everything is at work elsewhere
 
 
@@ -78,8 +82,8 @@ class Worker:
             self.say(f"{label}: taking up what another worker left")
         started = time.monotonic()
         code = self._run(claim)
-        result = self._result(claim) if code == 0 else None
-        if result is not None:
+        result = self._result(claim)
+        if code == 0 and result is not None:
             seconds = time.monotonic() - started
             self._record(claim, result, seconds)
             value = result["value"]
@@ -89,13 +93,14 @@ class Worker:
             self.study.release(claim)
             self.stopping = True
             self.say(f"{label}: stopped; it goes on when a worker comes back")
-        elif code < 0:
-            self._count_death(claim, label, signal.Signals(-code).name)
         else:
-            self.study.release(claim)
-            raise GanlabError(
-                f"{claim.name} stopped for a reason that is not its own (see above); the sweep can go on"
-            )
+            said = result["reason"] if result else f"it ended with {code}"
+            reason = f"killed by {signal.Signals(-code).name}" if code < 0 else said
+            gone = self._count_bad_end(claim, label, reason)
+            if code == TROUBLE and not gone:
+                raise GanlabError(
+                    f"{claim.name} stopped for a reason that may not be its own (see above); the sweep can go on"
+                )
 
     def _run(self, claim: Claim) -> int:
         lease = self.study.lease(claim.number).path
@@ -132,19 +137,37 @@ class Worker:
     def _record(self, claim: Claim, result: dict[str, Any], seconds: float) -> None:
         told = {"run": claim.name, "seconds": round(seconds, 1), **result}
         value = told.pop("value")
+        if value is None:
+            self._leave_failed_run(claim, result["reason"])
         self.study.finish(claim, value, **told)
 
-    def _count_death(self, claim: Claim, label: str, name: str) -> None:
-        """A trial killed by the system: perhaps by chance, perhaps by what it is."""
-        deaths = 1 + self.study.trials()[claim.number].user_attrs.get("deaths", 0)
-        self.study.note(claim, "deaths", deaths)
-        if deaths < _DEATHS:
-            self.say(f"{label}: killed by {name}; it will be taken up again")
+    def _leave_failed_run(self, claim: Claim, reason: str) -> None:
+        """A run folder that says why, where the trial itself got no further than its parts or was killed."""
+        folder = RunFolder(self.study.folder / claim.name)
+        if folder.read_summary().get("state") in ("finished", "failed"):
+            return
+        if not folder.exists:
+            try:
+                folder.create(config.to_yaml(config.compose(self._words(claim), self._dirs)))
+            except ConfigError:  # the reason says the same
+                folder.path.mkdir(parents=True, exist_ok=True)
+        folder.write_summary(state="failed", reason=reason)
+
+    def _count_bad_end(self, claim: Claim, label: str, reason: str) -> bool:
+        """A trial killed by the system or stopped by an error: perhaps by chance, perhaps by what it is.
+
+        Returns:
+            Whether it has now failed, for it came to `_BAD_ENDS` of them.
+        """
+        ends = 1 + self.study.trials()[claim.number].user_attrs.get(BAD_ENDS, 0)
+        self.study.note(claim, BAD_ENDS, ends)
+        if ends < _BAD_ENDS:
+            self.say(f"{label}: {reason}; it will be taken up again")
             self.study.release(claim)
-        else:
-            reason = f"killed by {name} {deaths} times"
-            self.say(f"{label}: failed: {reason}")
-            self._record(claim, {"value": None, "reason": reason}, 0.0)
+            return False
+        self.say(f"{label}: failed: {reason}, {ends} times")
+        self._record(claim, {"value": None, "reason": f"{reason}, {ends} times"}, 0.0)
+        return True
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True

@@ -11,12 +11,15 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ganlab import config
+from ganlab.protocol import fingerprint
 from ganlab.runs import RunFolder, environment, write_atomically
 from ganlab.tracking.background import Background
+from ganlab.tracking.records import parts
 from ganlab.tracking.wandb_run import Histogram, WandbRun
 
 _log = logging.getLogger(__name__)
 _HURRY = 15  # seconds for the upload of a run that was asked to stop
+_OF_PROTOCOL = ("extractor", "n_fake", "reference")  # what a person looks for first
 
 
 class Tracker:
@@ -31,9 +34,7 @@ class Tracker:
 
     def __init__(self, cfg: DictConfig, folder: RunFolder, *, directions: Mapping[str, str]) -> None:
         self._cfg, self._folder = cfg.copy(), folder
-        self._told = folder.path / "wandb" / "told"  # images up to which W&B has heard everything
-        told = self._told.read_text() if self._told.is_file() else ""
-        self._last = self._newest = int(told) if told.isdecimal() else -1
+        self._protocol = ""
         self._work = Background(self._warn)
         self._work.ask(self._start, directions)
 
@@ -49,32 +50,52 @@ class Tracker:
         """By name, counts and edges."""
         self._at(images, "histograms", histograms)
 
+    def protocol(self, protocol: Mapping[str, Any]) -> None:
+        """How the numbers are measured that follow, whenever that is new."""
+        if (name := fingerprint(protocol)) != self._protocol:
+            self._protocol = name
+            known = {field: protocol[field] for field in _OF_PROTOCOL if field in protocol}
+            self._ask(
+                "summary", {f"protocol/{field}": value for field, value in ({"id": name} | known).items()}
+            )
+
     def finish(self) -> None:
         """Add what the run leaves, and wait for W&B, but not longer than ``wandb.finish_timeout`` says."""
         summary = self._folder.read_summary()
         state, animation = summary.get("state", "failed"), self._folder.path / "samples.gif"
         if state == "finished" and animation.is_file():
             self._at(summary["images"], "animation", animation)
-        if self._cfg.wandb.log_model and (checkpoints := self._folder.list_checkpoints()):
-            told = {name: summary[name] for name in ("final", "best", "protocol") if name in summary}
-            self._ask("model", checkpoints[-1], {"images": int(checkpoints[-1].stem), **told})
+        if state == "finished" and self._cfg.wandb.log_model:
+            self._models(summary)
         self._ask("finish", state, summary.get("reason"))
-        self._work.ask(lambda: write_atomically(self._told, str(self._newest)))
         # The client's own limit comes first, but not where somebody waits for this process to end.
         self._work.close(_HURRY if state == "preempted" else self._cfg.wandb.finish_timeout + 10)
+
+    def _models(self, summary: Mapping[str, Any]) -> None:
+        """The newest checkpoint, and the best one where that is another."""
+        told = {name: summary[name] for name in ("final", "best", "selection", "protocol") if name in summary}
+        newest, best = self._folder.newest_checkpoint(), self._folder.best_checkpoint
+        one = best.is_file() and best.samefile(newest)
+        if best.is_file() and not one:
+            self._ask("model", best, ["best"], told)
+        images = int(newest.stem)
+        aliases = ["latest", f"{images}-images", *(["best"] if one else [])]
+        self._ask("model", newest, aliases, {"images": images, **told})
 
     def _start(self, directions: Mapping[str, str]) -> None:
         self._run = WandbRun(
             mode=wandb_mode(self._cfg), options=_options(self._cfg, self._folder), directions=directions,
-            finish_timeout=self._cfg.wandb.finish_timeout, warn=self._offline,
+            finish_timeout=self._cfg.wandb.finish_timeout, earlier=parts(self._folder), warn=self._offline,
         )  # fmt: skip
         write_atomically(self._folder.path / "wandb_id", self._run.id)  # a sweep's agent has chosen another
 
     def _at(self, images: int, method: str, content: Any) -> None:
+        self._work.ask(self._tell, method, content, images)
+
+    def _tell(self, method: str, content: Any, images: int) -> None:
         """What comes again after a crash, since the last checkpoint, is told once."""
-        if images > self._last:
-            self._work.ask(lambda: getattr(self._run, method)(content, images))
-            self._newest = images
+        if images > self._run.told:
+            getattr(self._run, method)(content, images)
 
     def _ask(self, method: str, *arguments: Any) -> None:
         self._work.ask(lambda: getattr(self._run, method)(*arguments))
@@ -118,7 +139,7 @@ def _options(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
     options: dict[str, Any] = {
         "name": cfg.run.name, "project": cfg.wandb.project, "entity": cfg.wandb.entity, "group": cfg.wandb.group,
         "job_type": cfg.wandb.job_type, "tags": list(cfg.run.tags), "notes": cfg.run.notes, "dir": str(folder.path),
-        "config": {**config.to_dict(cfg), "environment": environment()},
+        "config": {**config.to_dict(cfg), "loss": config.loss_name(cfg), "environment": environment()},
     }  # fmt: skip
     if "WANDB_SWEEP_ID" not in os.environ:  # a sweep's agent chooses the id
         options |= {"id": _run_id(folder.path / "wandb_id"), "resume": "allow"}
@@ -132,14 +153,13 @@ def _run_id(path: Path) -> str:
 
 
 def _has_key() -> bool:
-    if os.environ.get("WANDB_API_KEY"):
+    """Whether W&B's client will find a key, or a token in its place, for the server that it is to talk to."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    import netrc
-
     import wandb
+    from wandb.sdk.lib.wbauth import read_netrc_auth
 
-    host = wandb.Settings().base_url.partition("://")[2]
     try:
-        return netrc.netrc().authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
+        return read_netrc_auth(host=wandb.setup().settings.base_url) is not None
+    except wandb.errors.AuthenticationError:  # there is one, and it is no key
         return False

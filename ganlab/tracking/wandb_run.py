@@ -2,11 +2,13 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ganlab.tracking.records import last_step, synced_marker
 
 Histogram = tuple[np.ndarray, np.ndarray]
 """Counts and the edges of their bins, as from `numpy.histogram`."""
@@ -16,11 +18,6 @@ def _say_nothing(record: logging.LogRecord) -> None:
     """In the place of a traceback on the terminal for each line that the client cannot write to its own log."""
 
 
-def synced_marker(records: Path) -> Path:
-    """The file that says, to ``wandb sync`` too, that a ``.wandb`` file has been uploaded."""
-    return records.with_suffix(".wandb.synced")
-
-
 class WandbRun:
     """Starts the run, online or else offline; every step of W&B's own is a number of images.
 
@@ -28,7 +25,12 @@ class WandbRun:
         options: of `wandb.init`.
         directions: which way is better, "min" or "max", by metric.
         finish_timeout: seconds to wait for the upload at the end.
+        earlier: the parts of the run that are there already, see `records`.
         warn: told why the run is offline although it was to be online.
+
+    Attributes:
+        id: of the run.
+        told: the last step that W&B, or a part of the run kept offline, has a row of; -1 if there is none.
 
     Raises:
         Exception: whatever W&B raises, here and in every method.
@@ -36,7 +38,7 @@ class WandbRun:
 
     def __init__(
         self, *, mode: Any, options: Mapping[str, Any], directions: Mapping[str, str], finish_timeout: int,
-        warn: Callable[[str], None],
+        earlier: Sequence[Path], warn: Callable[[str], None],
     ) -> None:  # fmt: skip
         import wandb
 
@@ -58,6 +60,7 @@ class WandbRun:
         for handler in logging.getLogger("wandb").handlers:
             handler.handleError = _say_nothing  # type: ignore[method-assign]  # of a debug.log on a full disk
         self.id: str = self._run.id
+        self.told = last_step(earlier) if self._run.offline else self._run.starting_step - 1
         self._run.define_metric("*", step_metric="images")
         for name, direction in directions.items():
             self._run.define_metric(f"eval/{name}", step_metric="images", summary=direction)
@@ -81,16 +84,20 @@ class WandbRun:
 
         self.log({name: wandb.Histogram(np_histogram=h) for name, h in histograms.items()}, images)
 
-    def model(self, checkpoint: Path, metadata: Mapping[str, Any]) -> None:
+    def summary(self, values: Mapping[str, Any]) -> None:
+        """What holds of the run as a whole."""
+        self._run.summary.update(dict(values))
+
+    def model(self, checkpoint: Path, aliases: Sequence[str], metadata: Mapping[str, Any]) -> None:
         import wandb
 
         artifact = wandb.Artifact(f"model-{self.id}", type="model", metadata=dict(metadata))
         artifact.add_file(str(checkpoint), name="model.ckpt")
-        self._run.log_artifact(artifact, aliases=["latest", f"{metadata['images']}-images"])
+        self._run.log_artifact(artifact, aliases=list(aliases))
 
     def finish(self, state: str, reason: str | None) -> None:
         """End the run; raises if W&B did not take all of it."""
-        self._run.summary.update({"state": state, "reason": reason})
+        self.summary({"state": state, "reason": reason})
         if state == "preempted" and not self._run.sweep_id:  # a sweep would give the trial to another agent
             self._run.mark_preempting()
         self._run.finish(exit_code=0 if state == "finished" else 1)

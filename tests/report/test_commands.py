@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ganlab import cli
+from ganlab.protocol import fingerprint
 from ganlab.report.page import asset
 from ganlab.runs import RunFolder
 from tests.report.folders import PROTOCOL, made_run, selection
@@ -31,6 +32,10 @@ def runs(tmp_path: Path) -> Path:
     RunFolder(root / "hinge-2").write_summary(
         selection={"metric": "fid_digits", "last": 3}
     )  # of some other version
+    finding = {"rule": "overflow_near", "sentence": "too large", "remedy": "lower rates"}
+    RunFolder(root / "hinge-0").write_summary(
+        health=[{**finding, "first_images": 1000, "last_images": 2000}, {"rule": "torn"}, 3]
+    )
     made_run(root, "bad", "seed=7", fid=(60.0,), state="failed", reason="loss became nan | <b>")
     made_run(root, "few", "seed=8", protocol={**PROTOCOL, "n_fake": 50})
     return root
@@ -90,7 +95,13 @@ def test_csv_has_a_row_for_every_run(runs: Path, tmp_path: Path) -> None:
         "2",
         "0.0001",
         "finished",
-        "1",
+        fingerprint(PROTOCOL),
+    )
+    assert (one["loss"], one["extractor"], one["n_fake"], one["reference"]) == (
+        "non_saturating",
+        "digits",
+        "900",
+        "digits/train",
     )
     assert (float(one["fid_digits"]), float(one["best_fid_digits"])) == (26.0, 26.0)
     assert (int(one["images"]), int(one["g_steps"]), float(one["device_seconds"])) == (2000, 20, 4.0)
@@ -100,7 +111,8 @@ def test_csv_has_a_row_for_every_run(runs: Path, tmp_path: Path) -> None:
         "fresh_samples": "3 x 5,000",
     }  # fmt: skip
     assert rows["hinge-2"]["fresh_last"] == ""
-    assert rows["few"]["protocol"] == "2"
+    assert rows["few"]["protocol"] == fingerprint({**PROTOCOL, "n_fake": 50}) != one["protocol"]
+    assert (rows["few"]["n_fake"], rows["hinge-0"]["loss"]) == ("50", "hinge")
     assert rows["bad"]["reason"] == "loss became nan | <b>"
 
 
@@ -113,11 +125,13 @@ def test_markdown_ranks_protocols_apart(runs: Path, tmp_path: Path) -> None:
         for line in first.splitlines()
         if line.startswith("|")
     ]
-    assert rows[2][:4] == ["1", "hinge", "3 of 3", "12.5 ± 4.5"]
+    assert rows[0][3:7] == ["fid\\_digits", "images", "G steps", "GPU-s"]
+    assert rows[2][:7] == ["1", "hinge", "3 of 3", "12.5 ± 4.5", "2,000", "20", "4"]
     assert rows[3][:3] == ["2", "non\\_saturating", "3 of 4"]
     assert rows[6][:2] == ["hinge", "non\\_saturating"]
     assert rows[6][3:5] == ["3 and 3", "paired"]
-    assert "| 1 | non\\_saturating | 1 of 1 | 10 |" in second
+    assert "| 1 | non\\_saturating | 1 of 1 | 10 | 3,000 | 30 | 6 |" in second
+    assert "- hinge-0: overflow\\_near, 1,000 to 2,000 images: too large; try lower rates" in second
     assert "| hinge-1 | fid\\_digits | 15.25 | 13.5 | 1000 | 3 x 5,000 |" in second
     assert "- bad (failed): loss became nan \\| &lt;b>" in second
     assert "They differ in n_fake; their numbers are not ranked together." in second

@@ -88,7 +88,7 @@ def test_groups_that_mix_settings_say_so_and_are_not_paired(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [("fid", "min"), ("fid_digits", "min"), ("kid", "min"), ("reverse_kl", "min"), ("jsd", "min"), ("class_distance", "min"), ("precision", "max"), ("is", "max"), ("modes", "max"),
-     ("coverage_digits", "max"), ("is_std_digits", None), ("memorisation", None), ("certain_share", None)],
+     ("coverage_digits", "max"), ("is_std_digits", None), ("memorisation", "min"), ("certain_share", "max"), ("density_digits", "max"), ("loss/d", None)],
 )  # fmt: skip
 def test_directions_of_ganlabs_metrics(metric: str, expected: str | None) -> None:
     assert direction(metric, []) == expected

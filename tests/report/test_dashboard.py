@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,8 @@ def test_the_workspace_is_built_offline() -> None:
     assert [line["metrics"] for line in lines] == [["eval/fid_digits"], ["eval/is_digits"]]
     assert {line["xAxis"] for line in lines} == {"images"}
     columns = sections["Settings"][0]["config"]["columns"]
+    pinned = runs["runFeed"]["columnPinned"]
+    assert {"summary:protocol/id", "summary:reason"} <= {name for name, on in pinned.items() if on}
     assert columns[0] == {"accessor": "config:objective.value._target_"}
     assert columns[-1] == {"accessor": "summary:best/fid_digits", "inverted": True}
     assert sections["Samples"][0]["config"]["mediaKeys"] == ["samples"]
@@ -71,6 +74,7 @@ class Views(StandIn):
     def __init__(self) -> None:
         super().__init__()
         self.views: list[dict[str, Any]] = []
+        self.summaries: list[dict[str, Any]] = []  # of the project's runs, newest first
 
     def on_upsertview2(self, v: dict[str, Any]) -> dict[str, Any]:
         self.views.append(v)
@@ -90,6 +94,23 @@ class Views(StandIn):
 
     def on_projectinternalid(self, v: dict[str, Any]) -> dict[str, Any]:
         return {"project": {"internalId": "UHJvamVjdEludGVybmFsSWQ6MQ=="}}
+
+    def on_runs(self, v: dict[str, Any]) -> dict[str, Any]:
+        """As the client asks for the runs of a project, with their summaries."""
+        assert v["order"] == "-created_at"
+        nodes = [
+            {
+                "id": f"R{i}", "projectId": "1", "name": f"run{i}", "displayName": f"run{i}", "state": "finished",
+                "tags": [], "config": "{}", "summaryMetrics": json.dumps(summary), "systemMetrics": "{}",
+                "historyKeys": None, "user": {"name": "t", "username": "t"}, "createdAt": "2026-01-01T00:00:00", "sweepName": None,
+            }
+            for i, summary in enumerate(self.summaries)
+        ]  # fmt: skip
+        runs = {
+            "edges": [{"node": node, "cursor": node["id"]} for node in nodes],
+            "pageInfo": {"endCursor": None, "hasNextPage": False},
+        }
+        return {"project": {"internalId": "1", "runCount": len(nodes), "readOnly": False, "runs": runs}}
 
     def on_getprojects(self, v: dict[str, Any]) -> dict[str, Any]:
         node = {
@@ -139,6 +160,28 @@ def test_the_real_client_saves_both(server: Views, tmp_path: object) -> None:
     assert report["type"] == "runs"
     assert "Means over the runs of a group" in report["spec"]
     assert "best/is_digits" in report["spec"]
+
+
+def test_metrics_are_those_that_the_projects_runs_have(server: Views, tmp_path: Path) -> None:
+    server.summaries = [
+        {"loss/d": 1.0},
+        {"best/is": 8.0, "best/fid": 20.0, "best/kid_std": 1.0},
+        {"best/modes": 8},
+    ]
+    environment = {**server.environment(), "HOME": str(tmp_path)}
+    done = ganlab("wandb-dashboard", "--project", "losses", "--json", **environment)
+    assert done.returncode == 0, (done.stderr, server.unknown)
+    spec = server.views[0]["spec"]
+    assert [f"best/{name}" in spec for name in ("fid", "is", "kid", "modes", "fid_digits")] == [
+        True,
+        True,
+        *3 * [False],
+    ]
+    assert '"name":"loss' in spec.replace(" ", "")
+    server.views.clear()
+    server.summaries = []
+    assert ganlab("wandb-dashboard", "--project", "losses", **environment).returncode == 0
+    assert "best/fid_digits" in server.views[0]["spec"]
 
 
 def test_what_goes_wrong_is_said_in_a_sentence(

@@ -13,6 +13,7 @@ from ganlab import cli
 from ganlab.report.comparison import by_protocol, group, pairs
 from ganlab.report.finding import find_runs
 from ganlab.report.reading import read_runs
+from ganlab.report.tables import with_half
 from ganlab.runs import RunFolder
 from tests.chromium import EXECUTABLE, Chromium
 from tests.report.folders import PROTOCOL, made_run, selection
@@ -49,6 +50,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (
         made_run(root, "torn", "objective=ragan", "seed=1", fid=(50.0,), state="running").path / "config.yaml"
     ).unlink()
+    ill = {
+        "rule": "mode_collapse",
+        "sentence": "all alike",
+        "remedy": "another loss",
+        "first_images": 1000,
+        "last_images": 2000,
+    }
+    RunFolder(root / "wgan_gp-1").write_summary(health=[ill, {"rule": "torn"}])
     for seed in (0, 1):
         made_run(root, f"few-{seed}", f"seed={seed}", fid=(2.0, 1.0), protocol={**PROTOCOL, "n_fake": 50})
     return root
@@ -125,6 +134,91 @@ def test_clicks_sort_the_ranking(shown: Chromium) -> None:
     )
 
 
+def test_the_lead_says_what_was_decided_and_what_was_not(shown: Chromium) -> None:
+    lead = shown.evaluate("document.querySelector('#ranking .lead').textContent")
+    assert lead == (
+        "hinge has the best mean fid_digits: 12.5 ± 3.7, n = 3. Worse by more than seed noise: minimax."
+        " Not told apart from it by these seeds: wgan_gp."
+    )
+    against = column(shown, "leaderboard", 6)
+    assert against[0] == "best"
+    assert re.fullmatch(r"not told apart \(p = 0\.\d+\)", against[1])
+    keys = shown.evaluate("[...document.querySelectorAll('#leaderboard th')].map((th) => th.dataset.key)")
+    assert keys[6:10] == ["cost:images", "cost:iteration", "cost:seconds", "metric:is_digits"]
+    names = shown.evaluate("[...document.querySelectorAll('section')].map((one) => one.id)")
+    assert names[:3] == ["ranking", "trouble", "curves"]
+    assert shown.evaluate("document.querySelector('#head a[href=\"#trouble\"]').textContent") == "failed"
+
+
+def test_what_the_health_rules_found_is_said(shown: Chromium) -> None:
+    remarks = shown.evaluate("document.querySelector('#ranking .remarks').textContent")
+    assert "The game was not healthy all along: wgan_gp (1 of 3 runs: mode_collapse)." in remarks
+    rows = dict(zip(column(shown, "runs", 1), shown.evaluate(
+        "[...document.querySelectorAll('#runs tbody tr')].map((row) => row.textContent)"), strict=True))  # fmt: skip
+    assert "mode_collapse, 1,000 to 2,000 images: all alike; try another loss" in rows["wgan_gp-1"]
+
+
+def test_numbers_have_the_places_of_their_interval(shown: Chromium) -> None:
+    pairs = [
+        (902.2, 337.1),
+        (12.5, 4.46),
+        (0.00123, 0.00034),
+        (0.0, 0.0),
+        (1e7, 3e5),
+        (-94.04, 53.6),
+        (5.0, 0.996),
+    ]
+    said = [with_half(*pair) for pair in pairs]
+    assert said[:4] == ["902 ± 337", "12.5 ± 4.5", "0.00123 ± 0.00034", "0 ± 0"]
+    written = shown.evaluate(
+        f"{[list(pair) for pair in pairs]}.map(([value, half]) => withHalf(value, half))"
+    )
+    plain = [text.replace("−", "-") for text in written]
+    assert plain[:4] + plain[5:] == said[:4] + said[5:]
+    assert shown.evaluate("raw(0.000123456789)") == "0.000123456789"  # to be copied
+
+
+def test_settings_are_all_named(shown: Chromium) -> None:
+    """Left of the first axis, where no line runs, every category; and what has no axis of its own."""
+    first = "[...document.querySelectorAll('#parallel text.tick[text-anchor=end]')].map((text) => text.textContent)"
+    assert sorted(shown.evaluate(first)) == ["hinge", "minimax", "wgan_gp"]
+    assert "game.n_critic stands for what varies with it: " in shown.evaluate(
+        "document.querySelector('#parallel').textContent"
+    )
+
+
+def test_groups_without_samples_say_so_in_the_order_of_the_ranking(shown: Chromium) -> None:
+    shelves = shown.evaluate(
+        "[...document.querySelectorAll('#samples .shelf')].map((one) => one.textContent)"
+    )
+    assert [text.split("-")[0].strip() for text in shelves[:3]] == [
+        "hingehinge",
+        "wgan_gpwgan_gp",
+        "minimaxminimax",
+    ]
+    assert [text.strip() for text in shelves[3:]] == [
+        "raganno grid at this point",
+        "unknownno grid at this point",
+    ]
+
+
+def test_of_many_groups_bands_are_drawn_when_pointed_at(shown: Chromium) -> None:
+    assert shown.evaluate("getComputedStyle(document.querySelector('#curves .band')).display") != "none"
+    choose(shown, "group by", "run.name")
+    assert shown.evaluate("document.querySelectorAll('#curves figure.many').length") == 2
+    lines = "document.querySelectorAll('#health figure:first-child path.line').length"
+    assert shown.evaluate(lines) == shown.evaluate(
+        "groups().filter((group) => groupCurve(group, (run) => run.health['loss/d']).points.length > 1).length"
+    )
+    shown.evaluate(
+        "document.querySelector('#curves svg').append(element('path', {class: 'band', 'data-group': 'hinge-1'}))"
+    )
+    display = "getComputedStyle(document.querySelector('#curves .band')).display"
+    assert shown.evaluate(display) == "none"
+    shown.evaluate("focusOn('hinge-1')")
+    assert shown.evaluate(display) != "none"
+
+
 def test_runs_are_grouped_by_any_key(shown: Chromium) -> None:
     choose(shown, "group by", "game.n_critic")
     assert column(shown, "leaderboard", 2) == ["5", "1", "not set"]
@@ -169,7 +263,7 @@ def test_pairs_agree_with_python(shown: Chromium, runs: Path) -> None:
         assert pair["test"] == same.difference.test == "paired"
         assert pair["corrected"] == pytest.approx(same.p, rel=1e-9)
         assert pair["half"] == pytest.approx(same.difference.half, rel=1e-9)
-    assert sorted(column(shown, "pairs", 7)) == ["not shown", "not shown", "yes"]
+    assert sorted(column(shown, "pairs", 7)) == ["not told apart", "not told apart", "yes"]
 
 
 def test_statistics_of_the_page_are_scipys(shown: Chromium) -> None:

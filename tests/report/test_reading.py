@@ -13,7 +13,10 @@ import pytest
 
 from ganlab.errors import GanlabError
 from ganlab.report.finding import find_runs
+from ganlab.report.page import page
+from ganlab.report.payload import payload
 from ganlab.report.reading import read_run, read_runs
+from ganlab.report.tables import csv_table, markdown
 from ganlab.runs import RunFolder, has_died, process
 from tests.report.folders import lines, made_run
 
@@ -35,7 +38,7 @@ def test_curves_on_three_clocks(tmp_path: Path) -> None:
         20 + 1000 / 250 * 2
     )  # after the last line of the log, at its speed
     assert run.last == (50, pytest.approx(28))
-    assert run.seed == 3
+    assert run.seed == "3"
 
 
 def test_the_last_of_equal_clocks_counts(tmp_path: Path) -> None:
@@ -63,6 +66,40 @@ def test_torn_lines_are_passed_over(tmp_path: Path) -> None:
     assert run.curves["loss/d"].images.tolist() == [1000, 2000, 3000]
     assert run.curves["eval/fid_digits"].images.tolist() == [2000, 3000]
     assert run.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "images"),
+    [
+        ('{"images": 4000, "iteration": "forty", "loss/d": 7.5}', 4000),
+        ('{"images": 4000, "iteration": null, "loss/d": 7.5}', 4000),
+        ('{"images": 4000, "iteration": 40, "loss/d": 7.5, "loss/g": ' + "9" * 400 + "}", 4000),
+        ('{"images": 4000, "loss/d": 7.5, "loss/g": "high", "time/images_per_s": null}', 4000),
+        ('{"images": ' + "9" * 30 + ', "loss/d": 7.5}', 3000),
+        ('{"images": true, "loss/d": 7.5}', 3000),
+        ('{"images": -5, "loss/d": 7.5}', 3000),
+    ],
+)
+def test_odd_values_cost_no_more_than_themselves(tmp_path: Path, line: str, images: int) -> None:
+    folder = made_run(tmp_path, "a")
+    with folder.metrics.open("a") as file:
+        file.write(line + "\n")
+    run = read_run(folder.path)
+    loss = run.curves["loss/d"]
+    assert (loss.images[-1], loss.value[-1]) == (images, 7.5 if images == 4000 else pytest.approx(1 / 3))
+    assert run.curves["loss/g"].images[-1] == 3000
+    assert run.state.images == images
+    page(payload([run], by="setting", metric=None))
+
+
+@pytest.mark.parametrize("seed", ["[1, 2]", "{a: 1}", ".nan", ".inf", "2020-01-01", "null"])
+def test_odd_seeds_are_said_as_they_are(tmp_path: Path, seed: str) -> None:
+    folders = [made_run(tmp_path, name) for name in "ab"]
+    folders[0].config.write_text(f"seed: {seed}\nother: .nan\n")
+    runs = [read_run(folder.path) for folder in folders]
+    page(payload(runs, by="seed", metric=None))
+    csv_table(runs)
+    markdown(runs, by="seed", metric=None)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from ganlab import config
-from ganlab.config.files import flat
+from ganlab.config.losses import loss_of
 from ganlab.report.reading import read_run
-from ganlab.report.settings import loss_name, say, setting_names, varying
+from ganlab.report.settings import say, setting_names, varying
 from tests.report.folders import made_run
 
 
 @pytest.mark.parametrize("name", config.choices()["objective"])
 def test_every_recipe_is_recognised(name: str) -> None:
-    assert loss_name(flat(config.to_dict(config.compose([f"objective={name}"])))) == name
+    assert config.loss_name(config.compose([f"objective={name}"])) == name
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_every_recipe_is_recognised(name: str) -> None:
     ],
 )
 def test_what_departs_from_the_recipe_is_named(overrides: list[str], expected: str) -> None:
-    assert loss_name(flat(config.to_dict(config.compose(overrides)))) == expected
+    assert config.loss_name(config.compose(overrides)) == expected
 
 
 def test_objectives_of_ones_own_are_called_by_their_class() -> None:
-    assert loss_name({"objective._target_": "my_losses.Logistic", "penalty.r1.gamma": 1.0}) == "Logistic + r1"
-    assert loss_name({}) == "unknown"
+    assert loss_of({"objective._target_": "my_losses.Logistic", "penalty.r1.gamma": 1.0}) == "Logistic + r1"
+    assert loss_of({}) == "unknown"
 
 
 def test_seeds_share_a_setting_and_other_keys_part_it(tmp_path: Path) -> None:

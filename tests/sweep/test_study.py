@@ -17,7 +17,7 @@ from ganlab.runs import process, write_atomically
 from ganlab.sweep.file import SweepFile, read_sweep
 from ganlab.sweep.lease import Lease, Watch
 from ganlab.sweep.ranking import rows, table
-from ganlab.sweep.study import Study
+from ganlab.sweep.study import BAD_ENDS, Study
 
 PROTOCOL = {"extractor": "digits", "n_fake": 40}
 Sweep = Callable[..., SweepFile]
@@ -73,10 +73,13 @@ def test_random_and_bayes_need_a_number(sweep: Sweep, tmp_path: Path) -> None:
     assert len(Study(tmp_path / "s", sweep(method="random", run_cap=3), []).trials()) == 3
 
 
-def test_bayes_finds_the_valley(sweep: Sweep, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+def test_bayes_finds_the_valley(sweep: Sweep, tmp_path: Path, sampler: str) -> None:
     """log10 lr to -3: after 10 draws at random the next 20 are closer to it than they would be by chance."""
     parameters = {"a": {"distribution": "log_uniform_values", "min": 1e-6, "max": 1.0}}
-    study = Study(tmp_path / "s", sweep(method="bayes", parameters=parameters, run_cap=30), [])
+    study = Study(
+        tmp_path / "s", sweep(method="bayes", parameters=parameters, run_cap=30), [], sampler=sampler
+    )
     distances = []
     for _ in range(30):
         claim = study.claim()
@@ -85,6 +88,45 @@ def test_bayes_finds_the_valley(sweep: Sweep, tmp_path: Path) -> None:
         distances.append(abs(math.log10(value) + 3))
         study.finish(claim, distances[-1], run=claim.name, reason=None, protocol=PROTOCOL)
     assert sum(distances[10:]) / 20 < 1.0  # by chance 1.5 ± 0.2
+
+
+def test_bayes_learns_where_trials_fail(sweep: Sweep, tmp_path: Path) -> None:
+    """Beyond 1e-3, a hair above the best value, every trial diverges; by chance half of them would."""
+    parameters = {"a": {"distribution": "log_uniform_values", "min": 1e-6, "max": 1.0}}
+    sweep_ = sweep(method="bayes", parameters=parameters, run_cap=24)
+    study = Study(tmp_path / "s", sweep_, [])
+    failed = []
+    for _ in range(24):
+        claim = study.claim()
+        assert claim is not None
+        value = math.log10(float(claim.words[0].partition("=")[2]))
+        failed.append(value > -3)
+        told = {"run": claim.name, "protocol": PROTOCOL, "reason": "diverged" if failed[-1] else None}
+        study.finish(claim, None if failed[-1] else abs(value + 3.5), **told)
+    assert study.over
+    assert [row["state"] == "failed" for row in rows(study)] == failed
+    assert sum(failed[10:]) <= 4
+
+
+def test_a_sweep_is_looked_at_with_any_settings(sweep: Sweep, tmp_path: Path) -> None:
+    random = {"method": "random", "parameters": {"seed": {"min": 0, "max": 10**6}}}
+    Study(tmp_path / "s", sweep(**random), ["budget.images=5", "log.every=5"], trials=2)
+    assert len(Study(tmp_path / "s", sweep(**random), None).trials()) == 2
+    same = Study(tmp_path / "s", sweep(**random), ["log.every=5", "budget.images=5"], trials=3)
+    assert len(same.trials()) == 3
+    with pytest.raises(ConfigError, match="holds a sweep with other method and parameters"):
+        Study(tmp_path / "s", sweep(), None)
+
+
+def test_a_trial_that_ended_badly_is_handed_out_last(sweep: Sweep, tmp_path: Path) -> None:
+    study = Study(tmp_path / "s", sweep(), [])
+    bad, left = study.claim(), study.claim()
+    assert bad is not None
+    assert left is not None
+    study.note(bad, BAD_ENDS, 1)
+    study.release(bad)
+    study.release(left)
+    assert [claim.number for _ in range(7) if (claim := study.claim())] == [1, 2, 3, 4, 5, 0]
 
 
 def test_what_the_dead_leave_is_taken_up(sweep: Sweep, tmp_path: Path) -> None:

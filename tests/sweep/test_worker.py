@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ganlab.report.reading import read_run
 from ganlab.runs import RunFolder
 from tests.conftest import TINY
 
@@ -150,6 +151,52 @@ def test_trouble_that_is_not_the_trials_stops_the_worker_and_costs_no_trial(
     out = start(str(path), "--list", "--json").communicate(timeout=600)[0]
     assert [trial["state"] for trial in json.loads(out)["trials"]] == ["running", "waiting"]
     assert list((tmp_path / "runs" / "sweep" / ".sweep").glob("*.lease")) == []
+
+
+def test_a_trial_that_raises_holds_up_no_other_and_has_failed_after_three_times(
+    sweep_file: Callable[..., Path], start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """A class of the user's with a mistake in it; and parts that do not fit together, which leave a run too."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "broken.py").write_text(BROKEN)
+    parameters = {"network.discriminator.norm": {"values": ["none", "batch"]}}
+    path = sweep_file(parameters=parameters, command=COMMAND)
+    settings = ["objective=hinge", "objective._target_=broken.Broken", "penalty=[r1]", "data.resolution=16"]
+    worker = start(str(path), *settings, "--config-dir", str(tmp_path / "mine"), "--json")
+    out, err = worker.communicate(timeout=600)
+    assert worker.returncode == 0, err
+    broken, unfit = json.loads(out)["trials"]
+    assert [trial["state"] for trial in (broken, unfit)] == ["failed", "failed"]
+    assert broken["reason"] == "RuntimeError: the class is broken, 3 times"
+    assert starts(Path(broken["run"])) == 3
+    assert err.index("[2/2]") < err.index(f"{Path(broken['run']).name}: taking up")
+    record = read_run(Path(unfit["run"]))
+    assert record.state.name == "failed"
+    assert "batch normalisation" in record.state.reason
+    assert record.config["network.discriminator.norm"] == "batch"
+    assert record.problems == ("no metrics.jsonl",)
+    assert read_run(Path(broken["run"])).state.name == "failed"
+
+
+BROKEN = """
+from ganlab.objectives import Hinge
+
+class Broken(Hinge):
+    def g_loss(self, match):
+        raise RuntimeError("the class is broken")
+"""
+
+
+def test_a_trial_may_be_two_processes(
+    sweep_file: Callable[..., Path], start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    path = sweep_file(parameters={"seed": {"values": [0]}}, command=COMMAND)
+    worker = start(str(path), "trainer.devices=2", "trainer.accelerator=cpu", "--json")
+    out, err = worker.communicate(timeout=600)
+    assert worker.returncode == 0, err
+    (trial,) = json.loads(out)["trials"]
+    assert trial["state"] == "finished"
+    assert RunFolder(Path(trial["run"])).starts[-1]["ranks"] == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

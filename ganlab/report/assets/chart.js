@@ -1,13 +1,15 @@
 // One chart of lines: axes, bands, thin lines of single runs, and what is under the pointer.
 
+const MANY = 8; // groups, above which bands are drawn only of the one that is pointed at
 const MARGIN = { top: 10, right: 14, bottom: 36, left: 56 };
 
 // series: {name, group, colour, dash, width, opacity, points: [[x, y]], band: [[x, low, high]], n: [..]}
 // y: {log, range}; hover: "x" lists all series with a name at one x, "nearest" names the one line that is closest.
 function lineChart({ title, series, x, y = {}, height = 250, hover = "x", format = number }) {
-  const figure = element("figure", { class: "chart" }, title ? element("figcaption", {}, title) : null);
+  const many = new Set(series.map((line) => line.group)).size > MANY;
+  const figure = element("figure", { class: many ? "chart many" : "chart" }, title ? element("figcaption", {}, title) : null);
   const draw = (width) => {
-    const frame = scalesOf(series, y, width, height);
+    const frame = scalesOf(many ? series.map((line) => ({ ...line, band: null })) : series, y, width, height);
     const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
       "aria-label": `${title ? title.textContent ?? title : "values"} against ${x}` }, axes(frame, x, width, height));
     svg.append(...series.filter((line) => line.band).map((line) => band(line, frame)));

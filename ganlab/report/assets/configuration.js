@@ -19,7 +19,7 @@ function configuration(body) {
   const same = element("details", {}, element("summary", {}, `${fixed.length} keys are the same in all runs`),
     table("shared", [
       { key: "key", label: "key", value: ([key]) => key, cell: ([key]) => element("code", {}, key) },
-      { key: "value", label: "value", value: ([, value]) => value, cell: ([, value]) => value },
+      { key: "value", label: "value", value: ([, value]) => value, cell: ([, value]) => raw(value) },
     ], fixed, { empty: "No key is the same in all runs." }));
   fill(body, twoRuns(runs), spread, same);
 }
@@ -38,7 +38,7 @@ function twoRuns(runs) {
   const draw = () => {
     const [one, two] = [compared.first, compared.second].map((name) => runs.find((run) => run.name === name));
     const apart = DATA.keys.filter((key) => key !== "setting" && key !== "loss" && String(one.config[key]) !== String(two.config[key]));
-    const column = (run, key) => ({ key, label: run.name, cell: (name) => shown(run.config[name] ?? "–") });
+    const column = (run, key) => ({ key, label: run.name, cell: (name) => raw(run.config[name]) });
     fill(result, table("diff", [{ key: "key", label: "key", value: (name) => name, cell: (name) => element("code", {}, name) }, column(one, "one"), column(two, "two")],
       apart, { empty: "Their configurations are the same." }));
   };

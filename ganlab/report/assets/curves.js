@@ -9,9 +9,9 @@ function curves(body) {
 function metricChart(metric, shown) {
   const open = shown.filter((group) => !view.hidden.has(group.name));
   const lines = open.flatMap((group) => group.runs.filter((run) => run.curves[metric]).map((run) => ({
-    group: group.name, colour: group.colour, width: 1, opacity: 0.45, points: points(run, run.curves[metric]) })));
+    group: group.name, colour: group.colour, width: 1, opacity: open.length > MANY ? 0.2 : 0.45, points: points(run, run.curves[metric]) })));
   if (!lines.some((line) => line.points.length)) return null;
-  const means = open.map((group) => groupCurve(group, metric)).filter((line) => line.points.length);
+  const means = open.map((group) => groupCurve(group, (run) => run.curves[metric])).filter((line) => line.points.length);
   const values = lines.flatMap((line) => line.points.map((point) => point[1])).filter((value) => value > 0);
   const [low, high] = extent(values);
   const arrow = direction(metric) === "max" ? "↑ higher is better" : "↓ lower is better";
@@ -20,8 +20,8 @@ function metricChart(metric, shown) {
 }
 
 // Mean and band of a group's runs that have not failed, at the points where they were measured.
-function groupCurve(group, metric) {
-  const own = group.runs.filter((run) => run.state !== "failed").map((run) => points(run, run.curves[metric]).filter(([, y]) => y !== null))
+function groupCurve(group, curveOf) {
+  const own = group.runs.filter((run) => run.state !== "failed").map((run) => points(run, curveOf(run)).filter(([, y]) => y !== null))
     .filter((curve) => curve.length);
   let xs = [...new Set(own.flatMap((curve) => curve.map(([x]) => x)))].sort((a, b) => a - b);
   if (xs.length > 1.5 * Math.max(0, ...own.map((curve) => curve.length))) { // measured at unlike points
@@ -50,7 +50,7 @@ function health(body) {
 }
 
 function healthChart(name, shown) {
-  const series = shown.flatMap((group) => group.runs.filter((run) => run.health[name]).map((run) => ({
+  const series = shown.length > MANY ? shown.map((group) => groupCurve(group, (run) => run.health[name])).filter((line) => line.points.length) : shown.flatMap((group) => group.runs.filter((run) => run.health[name]).map((run) => ({
     name: `${run.name} · ${group.name}`, group: group.name, colour: group.colour, dash: group.dash,
     width: 1.2, opacity: 0.65, points: points(run, run.health[name]) }))).filter((line) => line.points.length);
   return series.length ? lineChart({ title: name, series, x: CLOCK_NAMES[view.axis], y: { robust: true }, height: 190, hover: "nearest" }) : null;

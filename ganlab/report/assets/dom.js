@@ -30,6 +30,9 @@ function number(value, digits = 4) {
     .replace("-", "−");
 }
 
+// A setting as it can be copied.
+const raw = (value) => (value === null || value === undefined ? "–" : String(value));
+
 // 240k, 1.2M: for axes.
 function brief(value) {
   const size = Math.abs(value);
@@ -39,14 +42,13 @@ function brief(value) {
   return size && size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 }
 
-// A value with as many places as its interval has in two digits, but at least three digits of its own.
+// A value and half its interval with the same places, two digits of the half at least; as with_half in Python.
 function withHalf(value, half) {
   if (half === null) return number(value);
-  const digits = (size) => Math.floor(Math.log10(Math.abs(size) || 1));
-  const places = Math.max(0, Math.min(12, Math.max(1 - digits(half), 2 - digits(value))));
-  if (Math.abs(value) >= 1e6 || places > 6) return `${number(value, 3)} ± ${number(half, 2)}`;
-  const fixed = (x, n) => x.toLocaleString("en-US", { minimumFractionDigits: n, maximumFractionDigits: n }).replace("-", "−");
-  return `${fixed(value, places)} ± ${fixed(half, Math.max(0, Math.min(places, 1 - digits(half))))}`;
+  const places = half > 0 ? Math.max(0, 1 - Math.floor(Math.log10(half))) : 4;
+  if (places > 6 || Math.abs(value) >= 1e6) return `${number(value)} ± ${number(half, 2)}`;
+  const fixed = (x) => x.toLocaleString("en-US", { minimumFractionDigits: half > 0 ? places : 0, maximumFractionDigits: places }).replace("-", "−");
+  return `${fixed(value)} ± ${fixed(half)}`;
 }
 
 const meanText = (mean) => (mean ? withHalf(mean.value, mean.half) : "–");

@@ -10,9 +10,8 @@ function leaderboard(body) {
     fill(body, element("p", { class: "empty" }, "These runs have measured nothing to rank by."));
     return;
   }
-  const sign = direction(view.metric) === "max" ? -1 : 1;
-  const rows = all.map((group) => ({ group, ...summary(group) }));
-  const ranked = rows.filter((row) => row.mean).sort((a, b) => sign * (a.mean.value - b.mean.value));
+  const rows = ranking(all);
+  const ranked = rows.filter((row) => row.mean);
   ranked.forEach((row, i) => { row.rank = i + 1; });
   const versus = againstBest(all, ranked[0]);
   fill(body, element("p", { class: "lead" }, verdict(ranked, versus)),
@@ -34,13 +33,13 @@ function verdict(ranked, versus) {
   if (!ranked.length) return view.score === "equal" ? "No run has come as far as this budget." : "No run has finished yet; choose “at equal budget” to compare runs in progress.";
   const best = ranked[0], name = element("b", {}, best.group.name), value = ` has the best mean ${view.metric}: ${meanText(best.mean)}`;
   if (ranked.length === 1) return [name, `${value}, n = ${best.mean.n}.`];
-  const close = ranked.slice(1).filter(({ group }) => versus.get(group.name)?.corrected >= 0.05);
-  const open = ranked.slice(1).filter(({ group }) => versus.get(group.name)?.corrected === undefined);
-  const rest = [];
-  if (close.length) rest.push(` Not told apart from it by these seeds: ${close.map(({ group }) => group.name).join(", ")}.`);
-  if (open.length) rest.push(` Not judged (fewer than ${DATA.least} seeds, or none that differ): ${open.map(({ group }) => group.name).join(", ")}.`);
-  if (!close.length && !open.length) rest.push(" Every other group is worse by more than seed noise.");
-  return [name, `${value}, n = ${best.mean.n}.`, rest];
+  const p = ({ group }) => versus.get(group.name)?.corrected;
+  const said = (words, fits) => {
+    const names = ranked.slice(1).filter((row) => fits(p(row))).map(({ group }) => group.name);
+    return names.length ? ` ${words}: ${names.join(", ")}.` : "";
+  };
+  return [name, `${value}, n = ${best.mean.n}.`, said("Worse by more than seed noise", (p) => p < 0.05), said("Not told apart from it by these seeds", (p) => p >= 0.05),
+    said(`Not judged (fewer than ${DATA.least} seeds, or none that differ)`, (p) => p === undefined)];
 }
 
 function columns(rows, versus) {
@@ -59,8 +58,8 @@ function columns(rows, versus) {
     { key: "strip", label: stripHead(scale), cell: (row) => strip(row, scale) },
     { key: "versus", label: "against the best", title: "Holm-corrected over all pairs", value: (row) => versus.get(row.group.name)?.corrected ?? (row.rank === 1 ? -1 : null),
       cell: (row) => versusText(row, versus.get(row.group.name)) },
-    ...metrics().filter((name) => name !== view.metric).map(metric),
     cost("images", "images"), cost("iteration", "G steps"), cost("seconds", "GPU-s"),
+    ...metrics().filter((name) => name !== view.metric).map(metric),
   ];
 }
 
@@ -69,9 +68,10 @@ function versusText(row, pair) {
   if (!row.mean) return "–";
   if (pair?.corrected === undefined) return element("span", { class: "muted" }, Math.min(...(pair?.n ?? [0])) < DATA.least ? `too few seeds` : "no spread");
   return pair.corrected < 0.05 ? element("span", { class: "pill bad" }, `worse, p ${pText(pair.corrected)}`)
-    : element("span", { class: "pill" }, `seed noise, p ${pText(pair.corrected)}`);
+    : element("span", { class: "pill" }, `${NOT_TOLD_APART} (p ${pText(pair.corrected)})`);
 }
 
+const NOT_TOLD_APART = "not told apart";
 const pText = (p) => (p < 0.001 ? "< 0.001" : `= ${p.toFixed(p < 0.1 ? 3 : 2)}`);
 
 function spent(row, axis) {
@@ -111,6 +111,11 @@ function remarks(rows) {
   const said = [];
   const mixed = rows.filter(({ group }) => group.mixes).map(({ group }) => group.name);
   if (mixed.length) said.push(`Runs of ${mixed.join(", ")} differ in more than the seed: their intervals and tests cover more than seed noise. Group by setting to part them.`);
+  const ill = rows.flatMap(({ group }) => {
+    const runs = group.runs.filter((run) => run.findings.length), rules = new Set(runs.flatMap((run) => run.findings.map(({ rule }) => rule)));
+    return runs.length ? [`${group.name} (${runs.length} of ${group.runs.length} runs: ${[...rules].join(", ")})`] : [];
+  });
+  if (ill.length) said.push(`The game was not healthy all along: ${ill.join("; ")}. What was the matter, when, and what to try stands with each run under “All runs”.`);
   const left = rows.flatMap(({ group, counted }) => group.runs.filter((run) => !counted.some((one) => one.run === run)));
   const failed = left.filter((run) => run.state === "failed").length;
   if (left.length) said.push(`Not counted: ${left.length} of ${lot().runs.length} runs${failed ? `, ${failed} of which failed; a mean over what survived flatters` : ""}.`);

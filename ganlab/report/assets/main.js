@@ -2,6 +2,7 @@
 
 const SECTIONS = [
   { id: "ranking", name: "Ranking", title: "Who is ahead", hint: "Mean over the seeds of a group ± half its 95 % t interval; no interval below three seeds.", draw: leaderboard },
+  { id: "trouble", name: "Failed", title: "Failed, stale and damaged runs", hint: "Of all protocols.", draw: troubles },
   { id: "curves", name: "Curves", title: "Over the course of training", hint: "Mean of each group with its 95 % t interval over seeds; thin lines are single runs. A mean breaks where its number of runs changes.", draw: curves },
   { id: "noise", name: "Seed noise", title: "More than seed noise?", hint: "Two-sided t tests: paired by seed where two groups have the same seeds, Welch's otherwise.", draw: pairTable },
   { id: "parallel", name: "Settings", title: "Settings and what came of them", hint: "One line a run; the better its value, the higher up it ends. Drag along an axis to pick a range.", draw: parallel },
@@ -9,7 +10,6 @@ const SECTIONS = [
   { id: "health", name: "Health", title: "Losses and health of the game", hint: "Losses of unlike objectives do not compare; their course does. Rare spikes are cut off.", draw: health },
   { id: "configuration", name: "Configuration", title: "Configurations", draw: configuration },
   { id: "all", name: "Runs", title: "All runs", draw: runTable },
-  { id: "trouble", name: "Failed", title: "Failed, stale and damaged runs", hint: "Of all protocols.", draw: troubles },
   { id: "protocol", name: "Protocol", title: "How the numbers were measured", draw: protocols },
 ];
 
@@ -33,7 +33,7 @@ function head() {
   } }, "◐");
   fill(document.getElementById("head"), element("div", { class: "titles" }, element("h1", {}, "ganlab report"),
     element("p", {}, `made ${DATA.made.slice(0, 16).replace("T", " ")} UTC by ganlab ${DATA.version}`)),
-  element("dl", {}, facts.filter(([, n]) => n).map(([name, n]) => element("div", {}, element("dd", {}, number(n)), element("dt", {}, name)))), theme);
+  element("dl", {}, facts.filter(([, n]) => n).map(([name, n]) => element("div", {}, element("dd", {}, number(n)), element("dt", {}, ["stale", "failed"].includes(name) ? element("a", { href: "#trouble" }, name) : name)))), theme);
 }
 
 function controls() {
@@ -66,7 +66,10 @@ function legend() {
 }
 
 function focusOn(name) {
-  for (const node of document.querySelectorAll("#main [data-group]")) node.classList.toggle("dim", name !== null && node.dataset.group !== name);
+  for (const node of document.querySelectorAll("#main [data-group]")) {
+    node.classList.toggle("dim", name !== null && node.dataset.group !== name);
+    node.classList.toggle("lit", node.dataset.group === name);
+  }
 }
 
 const due = new Set();

@@ -105,6 +105,13 @@ function summary(group, metric = view.metric) {
   return { counted, mean: meanOverSeeds(counted.map(({ score }) => score.value)) };
 }
 
+// Groups with their summaries, best mean first, those without a mean last.
+function ranking(all) {
+  const sign = direction(view.metric) === "max" ? -1 : 1;
+  const rows = all.map((group) => ({ group, ...summary(group) }));
+  return [...rows.filter((row) => row.mean).sort((a, b) => sign * (a.mean.value - b.mean.value)), ...rows.filter((row) => !row.mean)];
+}
+
 // By seed; by run, which pairs with nothing, where a seed occurs twice or is not known.
 function bySeed(counted) {
   const seeds = counted.map(({ run }) => run.seed);

@@ -29,5 +29,5 @@ function verdictCell(pair) {
   if (pair.corrected === undefined) {
     return element("span", { class: "muted" }, Math.min(...pair.n) < DATA.least ? `no verdict: fewer than ${DATA.least} seeds` : "no verdict: the seeds do not differ");
   }
-  return pair.corrected < 0.05 ? element("span", { class: "pill bad" }, "yes") : element("span", { class: "pill" }, "not shown");
+  return pair.corrected < 0.05 ? element("span", { class: "pill bad" }, "yes") : element("span", { class: "pill" }, NOT_TOLD_APART);
 }

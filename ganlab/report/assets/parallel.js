@@ -4,7 +4,7 @@ const brushes = new Map();
 
 function parallel(body) {
   const runs = lot().runs.filter((run) => view.metric && score(run));
-  const drawn = axisKeys(runs);
+  const { drawn, remarks: hidden } = axisKeys(runs);
   if (runs.length < 2 || !drawn.length) {
     fill(body, element("p", { class: "empty" }, "It takes two runs with a value and a setting in which they differ."));
     return;
@@ -12,25 +12,34 @@ function parallel(body) {
   const figure = element("figure", { class: "chart" });
   const draw = (width) => fill(figure, parallelPlot(runs, drawn, width, () => draw(width)));
   new ResizeObserver(([entry]) => { if (entry.contentRect.width > 60) draw(Math.round(entry.contentRect.width)); }).observe(figure);
-  fill(body, figure);
+  fill(body, figure, hidden.map((text) => element("p", { class: "hint" }, text)));
 }
 
 // The loss, numbers that vary, and what varies within a loss; one axis for keys that say the same of every run.
 function axisKeys(runs) {
-  const seen = new Set(), found = [], losses = runs.map((run) => run.config.loss);
+  const seen = new Map(), found = [], losses = runs.map((run) => run.config.loss);
   for (const key of ["loss", ...keys().filter((key) => !/^(setting|loss|seed|run\.|wandb\.|log\.|checkpoint\.)/.test(key)), "seed"]) {
     const values = runs.map((run) => run.config[key] ?? "–"), said = values.map(String);
     const pattern = said.map((value) => said.indexOf(value)).join();
     const ofLoss = key !== "loss" && said.every((value, i) => value === said[losses.indexOf(losses[i])]);
-    if (new Set(said).size < 2 || seen.has(pattern) || (ofLoss && !values.every((value) => typeof value === "number"))) continue;
-    seen.add(pattern);
+    if (new Set(said).size < 2 || seen.has(pattern) || (ofLoss && !values.every((value) => typeof value === "number"))) {
+      if (seen.has(pattern)) seen.get(pattern).push(key);
+      continue;
+    }
+    seen.set(pattern, [key]);
     found.push(key);
   }
-  return found.length > 9 ? [...found.slice(0, 8), found[found.length - 1]] : found;
+  const drawn = found.length > 9 ? [...found.slice(0, 8), found[found.length - 1]] : found;
+  const together = [...seen.values()].filter((keys) => keys.length > 1 && drawn.includes(keys[0]));
+  const left = found.filter((key) => !drawn.includes(key));
+  return { drawn, remarks: [...together.map(([key, ...others]) => `${key} stands for what varies with it: ${others.join(", ")}.`),
+    ...(left.length ? [`There is no room for ${left.join(", ")}.`] : [])] };
 }
 
 function parallelPlot(runs, drawn, width, redraw) {
-  const tall = 330, top = 46, bottom = tall - 16, left = 70, right = width - 78;
+  const most = Math.max(...drawn.map((key) => new Set(runs.map((run) => run.config[key])).size).filter((n) => n <= 40), 18);
+  const tall = 46 + 15 * most, top = 46, bottom = tall - 16, right = width - 78;
+  const left = Math.min(190, 24 + 6.4 * Math.max(...runs.map((run) => raw(run.config[drawn[0]]).length)));
   const colour = (value) => `color-mix(in oklab, var(--bad-end) ${Math.round(100 * value)}%, var(--good-end))`;
   const axes = [...drawn.map((key) => axis(key, runs, (run) => run.config[key], top, bottom)),
     axis(view.metric, runs, (run) => score(run).value, top, bottom, direction(view.metric))];
@@ -57,21 +66,21 @@ function axis(key, runs, read, top, bottom, better) {
     const names = [...new Set(values.map((value) => value ?? "–"))].sort(compareValues);
     const at = (value) => (names.length === 1 ? (top + bottom) / 2 : bottom - (bottom - top) * names.indexOf(value ?? "–") / (names.length - 1));
     const turned = better === "min" ? (value) => top + bottom - at(value) : at;
-    return { key, place: (run) => turned(read(run)), text: (run) => shown(read(run) ?? "–"), ticks: names.map((name) => [shown(name), turned(name)]) };
+    return { key, place: (run) => turned(read(run)), text: (run) => raw(read(run)), ticks: names.map((name) => [raw(name), turned(name)]) };
   }
   const [low, high] = extent(values), log = low > 0 && high / low >= (better ? 20 : 8);
   const scale = (log ? logScale : linearScale)(low, high, ...(better === "min" ? [top, bottom] : [bottom, top]));
   const few = [...new Set(values)], ticks = few.length <= 8 && !better ? few : scale.ticks(5);
-  return { key, place: (run) => scale(read(run)), text: (run) => number(read(run)), ticks: ticks.map((tick) => [brief(tick), scale(tick)]) };
+  return { key, place: (run) => scale(read(run)), text: (run) => raw(read(run)), ticks: ticks.map((tick) => [ticks === few ? raw(tick) : brief(tick), scale(tick)]) };
 }
 
-const shown = (value) => (typeof value === "number" ? number(value) : String(value));
 
 function drawAxis(one, i, top, bottom) {
-  const every = Math.ceil(one.ticks.length / 18);
+  const every = Math.ceil(one.ticks.length / ((bottom - top) / 14)); // of a category: all; of many numbers: what fits
+  const outside = i === 0 ? { x: one.x - 9, "text-anchor": "end" } : { x: one.x + 9 }; // no line runs left of the first
   return element("g", {}, element("line", { class: "axis", x1: one.x, x2: one.x, y1: top, y2: bottom }),
     element("text", { class: "label strong", x: one.x, y: i % 2 ? top - 28 : top - 12, "text-anchor": "middle" }, clip(one.key.split(".").slice(-2).join("."), 24)),
-    one.ticks.filter((_, j) => j % every === 0).map(([text, y]) => element("text", { class: "tick halo", x: one.x + 5, y: y + 3.5 }, clip(text, 18))));
+    one.ticks.filter((_, j) => j % every === 0).map(([text, y]) => element("text", { class: "tick halo", ...outside, y: y + 3.5 }, clip(text, i ? 18 : 28))));
 }
 
 const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);

@@ -13,11 +13,11 @@ function runTable(body) {
       { key: "state", label: "state", value: (run) => states.indexOf(run.state), cell: (run) => element("span", { class: `pill state-${run.state}` }, run.state) },
       { key: "progress", label: "progress", numeric: true, value: (run) => (run.budget ? run.images / run.budget : null),
         cell: (run) => [run.budget ? element("progress", { max: 1, value: Math.min(1, run.images / run.budget), "aria-label": "progress" }) : null, ` ${brief(run.images)}`] },
-      { key: "setting", label: "setting", value: (run) => run.config.setting, cell: (run) => run.config.setting },
+      { key: "setting", label: "setting", value: (run) => run.config.setting, cell: (run) => element("span", { class: "name" }, run.config.setting) },
       { key: "seed", label: "seed", numeric: true, value: (run) => (run.seed === null ? null : Number(run.seed)), cell: (run) => run.seed ?? "–" },
       ...metrics().slice(0, 4).flatMap((metric) => [
         { key: `final:${metric}`, label: metric, numeric: true, title: "last value", value: (run) => run.final[metric] ?? null, cell: (run) => number(run.final[metric]) },
-        lot().runs.some((run) => metric in run.best) ? { key: `best:${metric}`, label: `best ${metric}`, numeric: true, value: (run) => run.best[metric] ?? null, cell: (run) => number(run.best[metric]) } : [],
+        lot().runs.some((run) => metric in run.best && run.best[metric] !== run.final[metric]) ? { key: `best:${metric}`, label: `best ${metric}`, numeric: true, value: (run) => run.best[metric] ?? null, cell: (run) => number(run.best[metric]) } : [],
       ].flat()),
       lot().runs.some((run) => run.fresh.metric) ? ["last", "best"].map((which) => ({ key: `fresh:${which}`, label: `${which}, fresh samples`, numeric: true, title: "of the checkpoint, on samples that had no part in choosing it",
         value: (run) => run.fresh[which] ?? null, cell: (run) => element("span", { title: run.fresh.metric ? `${run.fresh.metric} on ${run.fresh.samples}` : "" }, number(run.fresh[which])) })) : [],
@@ -30,7 +30,7 @@ function runTable(body) {
     oninput: (event) => { search.text = event.target.value; draw(); } })), result);
 }
 
-const remark = (run) => [run.reason, ...run.problems, run.notes].filter(Boolean).join(" · ");
+const remark = (run) => [run.reason, ...run.problems, run.notes, ...run.findings.map(({ said }) => said)].filter(Boolean).join(" · ");
 
 function troubles(body) {
   const bad = DATA.runs.filter((run) => ["failed", "stale", "unknown"].includes(run.state) || run.problems.length);

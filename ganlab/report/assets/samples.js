@@ -13,7 +13,7 @@ function samples(body) {
   if (!points.includes(album.at)) album.at = points[points.length - 1];
   const name = element("output", {}, `${number(album.at)} images`);
   const gallery = element("div", { class: "gallery" });
-  const draw = () => { name.textContent = `${number(album.at)} images`; fill(gallery, groups().filter((group) => !view.hidden.has(group.name)).map(shelf)); };
+  const draw = () => { name.textContent = `${number(album.at)} images`; fill(gallery, ranking(groups()).map(({ group }) => group).filter((group) => !view.hidden.has(group.name)).map(shelf)); };
   const slider = element("input", { type: "range", min: 0, max: points.length - 1, value: points.indexOf(album.at), step: 1, "aria-label": "real images shown to D",
     oninput: (event) => { album.at = points[Number(event.target.value)]; draw(); } });
   const many = groups().some((group) => group.runs.length > SHOWN);
@@ -27,12 +27,13 @@ function shelf(group) {
   const ordered = [...group.runs].sort((a, b) => compareValues(a.seed ?? "", b.seed ?? ""));
   const cards = ordered.map((run) => ({ run, picture: run.pictures.find((picture) => picture.at === album.at) })).filter(({ picture }) => picture)
     .slice(0, album.all ? undefined : SHOWN);
-  if (!cards.length) return null;
-  return element("div", { class: "shelf", "data-group": group.name }, element("h3", {}, swatch(group), " ", group.name),
-    element("div", { class: "cards" }, cards.map(({ run, picture }) => element("figure", {},
-      element("img", { src: picture.uri, alt: `samples of ${run.name} after ${picture.images} images`, loading: "lazy" }),
-      element("figcaption", {}, element("span", {}, run.name), element("small", {}, caption(run, picture)))))));
+  const shown = cards.length ? element("div", { class: "cards" }, cards.map(card)) : element("p", { class: "empty" }, "no grid at this point");
+  return element("div", { class: "shelf", "data-group": group.name }, element("h3", {}, swatch(group), " ", group.name), shown);
 }
+
+const card = ({ run, picture }) => element("figure", {},
+  element("img", { src: picture.uri, alt: `samples of ${run.name} after ${picture.images} images`, loading: "lazy" }),
+  element("figcaption", {}, element("span", {}, run.name), element("small", {}, caption(run, picture))));
 
 function caption(run, picture) {
   const curve = run.curves[view.metric], i = curve ? curve[0].indexOf(picture.images) : -1;
