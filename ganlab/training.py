@@ -96,7 +96,9 @@ def _fit(
         try:
             trainer.fit(gan, parts.data, ckpt_path=checkpoint, weights_only=True)
             if gan.clock.images >= cfg.budget.images:
-                compare_checkpoints(cfg, parts.source, parts.evaluation, folder, device=gan.device)
+                compare_checkpoints(
+                    cfg, parts.source, parts.evaluation, folder, ranks=ranks, device=gan.device
+                )
             ranks.first(lambda: _conclude(folder, gan.clock.images, cfg.budget.images))
         except BaseException as error:
             if interruption.urgent:

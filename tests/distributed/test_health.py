@@ -34,7 +34,7 @@ def test_all_ranks_stop_at_the_same_collapse(ranks: Ranks, tmp_path: Path) -> No
     assert error == same_error
     assert error.startswith("the samples have become far more alike than the data are at ")
     assert lines[-1]["images"] == int(error.split(" at ")[1].split(" images")[0])
-    assert {"gradient/g", "slope/steepest", "diversity/samples", "game/accuracy"} <= lines[-1].keys()
+    assert {"gradient/g", "diversity/kinds", "diversity/samples", "game/accuracy"} <= lines[-1].keys()
     summary = json.loads((tmp_path / "tiny" / "summary.json").read_text())
     assert summary["state"] == "failed"
     assert "mode_collapse" in {finding["rule"] for finding in summary["health"]}
