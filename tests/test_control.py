@@ -96,7 +96,8 @@ def fit(cfg: DictConfig, *callbacks: L.Callback) -> GAN:
 def test_began_balances_over_micro_batches(tiny: Compose) -> None:
     """k after one iteration from all micro-batches of G's step, and M, in closed form from what D said."""
     said: dict[str, list[Tensor]] = {"d": [], "g": []}
-    cfg = tiny("objective=began", "objective.lambda_k=0.5", "game.accumulate=3", "budget.images=24")
+    words = ("objective.gamma=0.5", "objective.lambda_k=0.5", "game.accumulate=3", "budget.images=24")
+    cfg = tiny("objective=began", *words)
     parts = build(cfg)
     objective = parts.gan.objective
     for name in said:

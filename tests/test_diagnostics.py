@@ -26,6 +26,7 @@ from ganlab.objectives import (
     Wasserstein,
 )
 from ganlab.randomness import Draws
+from ganlab.ranks import Ranks
 from tests.conftest import crash_after
 from tests.test_training import assert_same, assert_same_run, without_times
 
@@ -90,7 +91,7 @@ def test_what_is_forgotten_was_known_once() -> None:
 
     class Gan:
         def __init__(self) -> None:
-            self.objective = NonSaturating()
+            self.objective, self.ranks = NonSaturating(), Ranks()
 
         def discriminator(self, x: Tensor) -> Scores:
             return Scores(x.mean(1))

@@ -21,7 +21,8 @@ class Diagnostics(OnClock):
     """Adds what `ganlab.diagnostics` can tell to the means that `MetricsLog` writes; it must act before that.
 
     Gradient norms and updates are those of the iteration itself and cost no backward pass of their own; D's slopes
-    cost one, on a few samples.  Nothing waits for the device.  Every rank reads its own batch, at the same moments.
+    cost one, on a few samples.  Nothing waits for the device.  Every rank reads its own batch, at the same moments;
+    what is remembered of the past is the same on all of them.
 
     Args:
         slopes: take D's gradient at real samples, at fakes and between them; null: where the objective rests on a
@@ -99,13 +100,15 @@ class Diagnostics(OnClock):
                 values["spectral/largest"] = largest
             if self.past:
                 values |= self._ask_about_the_past(gan, match.real.value)
-        self.past = [*self.past, full_precision(match.x_fake[:_PAST_EACH]).clone()][-_PAST_MOMENTS:]
+        fakes = full_precision(match.x_fake[: max(1, _PAST_EACH // gan.ranks.size)])
+        self.past = [*self.past, gan.ranks.gather(fakes).clone()][-_PAST_MOMENTS:]
         self.known = [*self.known, torch.zeros((), device=gan.device)][-_PAST_MOMENTS:]
         return values
 
     def _ask_about_the_past(self, gan: Any, real: Tensor) -> dict[str, Tensor]:
         then = gan.discriminator(torch.cat(self.past)).value.view(len(self.past), -1)
         now = diagnostics.accuracy_of_each(real, then, gan.objective.critic)
+        gan.ranks.average_([now])  # so that all ranks remember the same: rank 0 writes the checkpoint
         known = torch.maximum(torch.stack(self.known), now)
         self.known = list(known)
         forgotten = (known >= _KNEW) & (now <= _FORGOT)

@@ -150,7 +150,7 @@ def test_f_gans_reach_their_divergence(objective, ratio_derivative, divergence):
 
 @pytest.mark.parametrize(("a", "b"), [(0.0, 1.0), (-1.0, 1.0), (2.0, -0.5)])
 def test_least_squares(a, b):
-    objective = LeastSquares(a=a, b=b, c=0.0)
+    objective = LeastSquares(a=a, b=b, c=b)
     scores = optimal(objective)
     np.testing.assert_allclose(scores, (b * P + a * Q) / (P + Q), rtol=1e-9, atol=1e-12)
     delta = integral(lambda x: (p(x) - q(x)) ** 2 / (p(x) + q(x)))
