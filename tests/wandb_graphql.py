@@ -221,6 +221,6 @@ class GraphQL:
                 sweep.claimed[name] = point
                 args = {key: {"value": value} for key, value in point.items()}
                 commands = [{"type": "run", "run_id": name, "program": sweep.config["program"], "args": args}]
-            else:
-                commands = [{"type": "exit"}]
+            elif all(name in self.runs and self.runs[name].exit_code is not None for name in sweep.claimed):
+                commands = [{"type": "exit"}]  # sooner, and the agent would end a trial that has just begun
         return {"agentHeartbeat": {"agent": {"id": v["id"]}, "commands": json.dumps(commands)}}
