@@ -97,9 +97,9 @@ def test_odd_seeds_are_said_as_they_are(tmp_path: Path, seed: str) -> None:
     folders = [made_run(tmp_path, name) for name in "ab"]
     folders[0].config.write_text(f"seed: {seed}\nother: .nan\n")
     runs = [read_run(folder.path) for folder in folders]
-    page(payload(runs, by="seed", metric=None))
-    csv_table(runs)
-    markdown(runs, by="seed", metric=None)
+    assert all(f'"{name}"' in page(payload(runs, by="seed", metric=None)) for name in "ab")
+    assert len(csv_table(runs).splitlines()) == 3  # the head and both runs
+    assert markdown(runs, by="seed", metric=None)
 
 
 @pytest.mark.parametrize(
