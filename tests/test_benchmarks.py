@@ -153,26 +153,26 @@ def test_ill_and_healthy_runs_are_different_recipes_that_fit_together() -> None:
 
 
 def test_the_confusion_table_counts_runs() -> None:
-    def row(kind: str, rules: tuple[str, ...], found: list[str], **final: float) -> dict[str, Any]:
+    def row(
+        kind: str, rules: tuple[str, ...], found: list[str], *, n: int = 0, **final: float
+    ) -> dict[str, Any]:
         return {
-            "kind": kind,
-            "rules": rules,
-            "found": found,
-            "final": final,
-            "seed": 8,
-            "commit": "abc",
-            "machine": "2 cores, torch 2.13.0",
-        }
+            "kind": kind, "rules": rules, "found": found, "final": final, "seed": 8, "modes": n, "commit": "abc",
+            "machine": "2 cores, torch 2.13.0", "reason": None if final else "the loss became nan",
+        }  # fmt: skip
 
+    swings = ("oscillation", "divergence")
     rows = [
-        row("slow", ("oscillation", "divergence"), ["divergence", "mode_collapse"]),
-        row("slow", ("oscillation", "divergence"), ["mode_collapse"]),
+        row("slow", swings, ["divergence", "mode_collapse"], fid_digits=251.0),
+        row("slow", swings, ["mode_collapse"]),
+        row("slow", swings, [], fid_digits=250.0),
         row("digits", (), [], fid_digits=249.0),
         row("digits", (), ["overflow_near"], fid_digits=100.0),
         row("digits", (), ["mode_collapse"], fid_digits=251.0),
-        row("ring", (), [], modes=7, jsd=0.6),
-        row("ring", (), [], modes=6, jsd=0.6),
-        row("line", (), [], modes=1, jsd=0.05),
+        row("ring", (), [], n=8, modes=7, high_quality=0.5),
+        row("ring", (), [], n=8, modes=6, high_quality=0.9),
+        row("grid", (), [], n=25, modes=25, high_quality=0.49),
+        row("line", (), [], n=1, jsd=0.05),
     ]
     results = {"rows": rows, "first_seed": 7, "seeds": 2, "provenance": harness.provenance("x", workers=0)}
     text = health.render(results)
@@ -182,7 +182,12 @@ def test_the_confusion_table_counts_runs() -> None:
     assert "| slow | `oscillation` or `divergence` | 1 of 2 | `mode_collapse` 2 |" in text
     assert "| digits | 1 of 2 | `overflow_near` 1 |" in text
     assert "| ring | 1 of 1 | – |" in text
-    assert "| digits | 8 | `mode_collapse` 1 |\n| ring | 8 | – |" in text
+    apart = text.partition("neither table:")[2]
+    assert (
+        "| slow | 8 | healthy (fid_digits 250) | – |\n| digits | 8 | not healthy (fid_digits 251) |" in apart
+    )
+    assert "| ring | 8 | not healthy (modes 6, high_quality 0.9) | – |" in apart
+    assert "| grid | 8 | not healthy (modes 25, high_quality 0.49) | – |" in apart
 
 
 def test_runs_are_judged_by_the_rules_of_today(tiny: Callable[..., DictConfig]) -> None:

@@ -187,7 +187,7 @@ def test_a_run_is_the_same_with_and_without(tiny: Compose) -> None:
     for old, new in zip(plain, sampled, strict=True):
         assert old == {key: new[key] for key in old}
         added = {key.split("/")[0] for key in new.keys() - old.keys()}
-        assert added == {"gradient", "update", "ema", "game", "diversity", "spectral"}
+        assert added == {"gradient", "update", "weights", "ema", "game", "diversity", "spectral"}
         assert not [key for key in new if "fid" in key]
     assert sampled[-1]["spectral/largest"] == pytest.approx(1, abs=0.15)
 
@@ -223,12 +223,18 @@ def test_the_gradient_is_that_of_the_step(tiny: Compose) -> None:
     """With SGD, no penalty and a step of 1, the update is the gradient."""
     sgd = [f"optimizer.{p}={{_target_: torch.optim.SGD, lr: 0.5}}" for p in ("generator", "discriminator")]
     words = (*sgd, "penalty=[]", "budget.images=8", "log.every=8", "ema.half_life=0")
-    (line,) = ganlab.train(tiny(*words)).metrics
+    run = ganlab.train(tiny(*words))
+    (line,) = run.metrics
     from ganlab.parts import build
 
     before = build(tiny(*words, "run.name=other")).gan
+    after = {"g": run.generator(averaged=False), "d": run.discriminator()}
     for player, network in (("g", before.generator), ("d", before.discriminator)):
-        size = diagnostics.norm([p.detach() for p in network.parameters()]).item()
+        size, length = (
+            diagnostics.norm([p.detach() for p in weights.parameters()]).item()
+            for weights in (network, after[player])
+        )
+        assert line[f"weights/{player}"] == pytest.approx(length / size, rel=1e-5)
         assert line[f"update/{player}"] == pytest.approx(0.5 * line[f"gradient/{player}"] / size, rel=1e-4)
     assert line["ema/distance"] == 0
 

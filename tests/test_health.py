@@ -20,6 +20,7 @@ Compose = Callable[..., DictConfig]
 HEALTHY = {
     "loss/d": 1.3, "loss/g": 0.7, "game/accuracy": 0.6, "game/accuracy_past": 0.8, "game/forgotten": 0.0,
     "gradient/g": 0.5, "gradient/d": 0.6, "gradient/signal": 0.5, "update/g": 0.01, "update/d": 0.01,
+    "weights/g": 1.0, "weights/d": 1.0,
     "diversity/samples": 0.95, "diversity/kinds": 0.9, "diversity/shift": 0.1, "diversity/duplicates": 0.01,
     "slope/steepest": 1.2,
 }  # fmt: skip
@@ -42,7 +43,7 @@ ILLNESSES = {
     "mode_collapse": {"diversity/samples": 0.3},
     "divergence": {"update/d": 0.08},
     "critic_not_lipschitz": {"slope/steepest": 3.5},
-    "discriminator_forgot": {"game/forgotten": 0.2},
+    "discriminator_forgot": {"game/forgotten": 0.2, "diversity/shift": 0.6},
     "discriminator_blind": {"game/accuracy": 0.5, "diversity/shift": 0.6},
     "overflow_near": {"gradient/d": 2e6},
 }
@@ -67,8 +68,11 @@ def test_each_rule_names_its_illness_and_no_other(rule: str) -> None:
         {"slope/steepest": 2.9},
         {"game/accuracy": 0.2},  # samples that nothing tells from the data
         {"game/accuracy_past": 0.0},  # D never knew better
+        {"game/forgotten": 0.9},  # what G does not make any more
+        {"game/forgotten": 0.1, "diversity/shift": 0.6},
         {"gradient/signal": 0.01},  # D is not sure of anything else
         {"update/d": 0.06, "update/g": 0.06},
+        {"update/d": 0.01, "weights/d": 6.0},
         {"loss/d": -900.0},
     ],
     ids=str,
@@ -78,9 +82,10 @@ def test_what_is_no_illness(change: dict[str, float]) -> None:
 
 
 def test_a_single_line_is_no_illness_and_the_warm_up_is_not_judged() -> None:
-    for change in ILLNESSES.values():
-        if change != ILLNESSES["overflow_near"]:
-            assert judge([*[{}, {}, change] * 3, *[{}, change] * 20]).findings == []
+    for rule, change in ILLNESSES.items():
+        if rule != "overflow_near":
+            single = judge([*[{}, {}, change] * 3, *[{}, change] * 20])
+            assert rule not in {found.rule for found in single.findings}
             assert judge([change] * 10 + [{}] * 20).findings == []  # 10 % of the budget
     assert judge([ILLNESSES["overflow_near"]]).active == ("overflow_near",)
 
@@ -92,6 +97,26 @@ def test_samples_that_never_were_diverse_have_collapsed_and_growing_ones_have_no
     assert judge(growing).findings == []
     twins = judge(ill({"diversity/duplicates": 0.7}))
     assert [found.rule for found in twins.findings] == ["mode_collapse"]
+
+
+def test_a_slow_start_is_no_illness() -> None:
+    nearing = [{"game/accuracy": 0.1, "diversity/shift": 2 * 0.96**i} for i in range(36)]
+    assert judge(nearing).findings == []
+    assert [found.rule for found in judge([*nearing, *[nearing[20]] * 10]).findings] == [
+        "discriminator_blind"
+    ]
+    spreading = [{"diversity/kinds": 0.03 * 1.05**i} for i in range(40)]
+    assert judge(spreading).findings == []
+
+
+def test_what_d_forgot_counts_on_average() -> None:
+    turning = [{"game/forgotten": 0.5 * (i % 2), "diversity/shift": 0.6} for i in range(20)]
+    assert [found.rule for found in judge([{}] * 12 + turning).findings] == ["discriminator_forgot"]
+
+
+def test_weights_that_have_grown_do_not_hide_large_steps() -> None:
+    grown = {"update/g": 0.01, "weights/g": 12.0}
+    assert [found.rule for found in judge(ill(grown)).findings] == ["divergence"]
 
 
 def test_modes_that_are_lost_between_others_are_a_collapse() -> None:
@@ -109,7 +134,9 @@ def test_a_discriminator_that_won_from_the_first_line_on_is_found_and_one_spike_
 def test_oscillation_is_several_swings_of_decided_lines() -> None:
     swinging = [{"game/accuracy": value} for value in (0.95, 0.5, 0.02, 0.6, 0.98, 0.04, 0.99) * 3]
     assert [found.rule for found in judge([{}] * 12 + swinging).findings] == ["oscillation"]
-    mild = [{"game/accuracy": value} for value in (0.8, 0.2) * 20]
+    hopping = [{"diversity/shift": value} for value in (0.1, 0.6, 0.2, 0.9, 0.3) * 4]
+    assert [found.rule for found in judge([{}] * 12 + hopping).findings] == ["oscillation"]
+    mild = [{"game/accuracy": value, "diversity/shift": value / 3} for value in (0.8, 0.2) * 20]
     assert judge([{}] * 12 + mild).findings == []
 
 

@@ -14,7 +14,7 @@ from ganlab.randomness import Draws
 
 PLAYERS = ("g", "d")  # in the order of the optimizers
 _PAST_EACH, _PAST_MOMENTS = 16, 16  # fakes kept at a moment, and of how many moments
-_KNEW, _FORGOT = 0.7, 0.3  # D's accuracy against the fakes of a moment, at its best and now
+_KNEW, _FORGOT = 0.9, 0.3  # D's accuracy against the fakes of a moment, at its best and now
 
 
 class Diagnostics(OnClock):
@@ -34,6 +34,7 @@ class Diagnostics(OnClock):
         self.slopes = slopes
         self.past: list[Tensor] = []  # fakes of earlier moments, oldest first
         self.known: list[Tensor] = []  # D's best accuracy against each of them
+        self.began: dict[str, Tensor] = {}  # by player, the length of its weights at the start of the run
         self._sampling = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
@@ -42,6 +43,10 @@ class Diagnostics(OnClock):
         self.known = [accuracy.to(gan.device) for accuracy in self.known]
         self._steep = gan.objective.bounded_slope if self.slopes is None else self.slopes
         self._weights = {"g": list(gan.generator.parameters()), "d": list(gan.discriminator.parameters())}
+        self.began = {
+            player: self.began.get(player, diagnostics.norm(weights).detach()).to(gan.device)
+            for player, weights in self._weights.items()
+        }
         self._averages = list(gan.generator_ema.parameters())
         self._frozen, self._random = Frozen(gan.discriminator), torch.Generator(gan.device)
         self._rank, self._world_size = trainer.global_rank, trainer.world_size
@@ -73,7 +78,9 @@ class Diagnostics(OnClock):
             return
         values = dict(self._gradients)
         for player, before in self._before_step.items():
-            values[f"update/{player}"] = diagnostics.relative_change(before, self._weights[player])
+            weights = self._weights[player]
+            values[f"update/{player}"] = diagnostics.relative_change(before, weights)
+            values[f"weights/{player}"] = diagnostics.norm(weights) / self.began[player].clamp(min=1e-12)
         self._gradients, self._before_step = {}, {}
         values["ema/distance"] = diagnostics.relative_change(self._weights["g"], self._averages)
         values["game/accuracy"] = diagnostics.accuracy(
@@ -119,7 +126,8 @@ class Diagnostics(OnClock):
         return Draws(*words, generator=self._random, rank=self._rank, world_size=self._world_size)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"past": self.past, "known": self.known}
+        return {"past": self.past, "known": self.known, "began": self.began}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.past, self.known = list(state_dict["past"]), list(state_dict["known"])
+        self.began = dict(state_dict["began"])

@@ -14,42 +14,48 @@ class Thresholds:
     Attributes:
         lines: of the log in a row that must agree.
         warmup: share of the budget in which only an overflow is judged.
+        difference: samples differ plainly from the data if their mean is off by this, or their diversity, as shares of
+            the data's own mean distance.
+        improvement: a game that still gets better is not judged: samples that come nearer by this share, or that
+            have become more diverse by it.
         won_accuracy, won_signal, won_gradient: D has won if it is right about this share of pairs while the loss lets
             less than the second through to G, or G's gradient is below the third share of what it usually was.
-        collapse_diversity, collapse_fall, collapse_growth: samples have collapsed if their mean distance is below the
-            first, as a share of the data's, and has fallen below the second share of what it was, or has not grown
-            by the third share within four times `lines` lines.
+        collapse_diversity, collapse_fall: samples have collapsed if their mean distance is below the first, as a share
+            of the data's, and has fallen below the second share of what it was, or does not grow.
         collapse_kinds, collapse_duplicates: ... or if they are spread over `collapse_fall` of the data's distance or more
             but are fewer kinds than this share of the data's, or if this share of them have a twin.
-        oscillation_accuracy, oscillation_swings: D is right about less than the first share of pairs, then about
-            more than one minus it, and so on; this many times within eight times `lines` lines.
-        divergence_update, divergence_loss: a step changes on average this share of a player's weights, or a loss is
-            this large.
+        oscillation_accuracy, oscillation_shift, oscillation_swings: within eight times `lines` lines, D is right about
+            less than the first share of pairs, then about more than one minus it, or the distance of the samples'
+            mean from the data's rises and falls by the second share from line to line; this many times.
+        divergence_update, divergence_loss: a step is on average this share of the length that the player's weights had
+            at the start, or a loss is this large.
         lipschitz_slope: D's steepest slope, where the objective wants it bounded.
-        forgot_share: of the batches of old fakes D was once right about and now takes for real.
-        blind_accuracy, blind_difference: D is right about less than the first share of pairs although the samples'
-            mean is off by the second, or their diversity, as shares of the data's own mean distance.
+        forgot_share: of the batches of old fakes D was once right about and now takes for real, while the samples
+            still differ from the data.
+        blind_accuracy: D is right about less than this share of pairs although the samples differ and do not
+            come nearer.
         overflow: a loss or a gradient norm this large is about to become infinite.
     """
 
     lines: int = 5
     warmup: float = 0.1
+    difference: float = 0.5
+    improvement: float = 0.15
     won_accuracy: float = 0.98
     won_signal: float = 0.05
     won_gradient: float = 0.05
     collapse_diversity: float = 0.5
     collapse_fall: float = 0.7
-    collapse_growth: float = 0.15
     collapse_kinds: float = 0.3
     collapse_duplicates: float = 0.5
     oscillation_accuracy: float = 0.15
+    oscillation_shift: float = 0.3
     oscillation_swings: int = 4
     divergence_update: float = 0.07
     divergence_loss: float = 1e3
     lipschitz_slope: float = 3.0
     forgot_share: float = 0.15
     blind_accuracy: float = 0.55
-    blind_difference: float = 0.4
     overflow: float = 1e6
 
 
@@ -87,6 +93,11 @@ class History:
         """Whether all recent values meet a condition, and there are some."""
         recent = self.recent(name)
         return bool(recent) and all(condition(value) for value in recent)
+
+    def grows(self, name: str, *, ago: int) -> bool:
+        """Whether a name's values have grown by `improvement` since so many times `lines` before, or nobody knows."""
+        before = self.recent(name, ago=ago)
+        return not before or sum(self.recent(name)) >= (1 + self.limits.improvement) * sum(before)
 
     def _judged(self, name: str) -> list[float]:
         values = self._values.get(name, [])

@@ -33,33 +33,42 @@ def _won(lines: History) -> bool:
 
 def _collapsed(lines: History) -> bool:
     limits, name = lines.limits, "diversity/samples"
-    few = lines.all_recent(
-        "diversity/kinds", lambda share: share < limits.collapse_kinds
-    ) and lines.all_recent(
-        name,
-        lambda share: share > limits.collapse_fall,  # as wide as the data, but for what lies between
+    few = (
+        lines.all_recent("diversity/kinds", lambda share: share < limits.collapse_kinds)
+        and lines.all_recent(
+            name, lambda share: share > limits.collapse_fall
+        )  # wide, but for what lies between
+        and not lines.grows("diversity/kinds", ago=1)
     )
     twins = lines.all_recent("diversity/duplicates", lambda share: share >= limits.collapse_duplicates)
     if not lines.all_recent(name, lambda share: share < limits.collapse_diversity):
         return few or twins
-    usual, before = lines.usual(name), lines.recent(name, ago=3)
+    usual = lines.usual(name)
     fallen = usual > limits.collapse_diversity and max(lines.recent(name)) < limits.collapse_fall * usual
-    stuck = bool(before) and sum(lines.recent(name)) < (1 + limits.collapse_growth) * sum(before)
+    stuck = not lines.grows(name, ago=3)
     return few or twins or fallen or stuck
 
 
 def _oscillates(lines: History) -> bool:
-    low = lines.limits.oscillation_accuracy
+    limits, low = lines.limits, lines.limits.oscillation_accuracy
     decided = [share > 0.5 for share in lines.stretch("game/accuracy", 8) if not low <= share <= 1 - low]
-    return sum(a != b for a, b in pairwise(decided)) >= lines.limits.oscillation_swings
+    turns = sum(a != b for a, b in pairwise(decided))
+    steps = [b - a for a, b in pairwise(lines.stretch("diversity/shift", 8))]
+    jumps = sum(a * b < 0 and min(abs(a), abs(b)) > limits.oscillation_shift for a, b in pairwise(steps))
+    return max(turns, jumps) >= limits.oscillation_swings
 
 
 def _diverges(lines: History) -> bool:
     limits = lines.limits
-    steps = [lines.recent(f"update/{player}") for player in "gd"]
-    fast = any(sum(shares) > limits.lines * limits.divergence_update for shares in steps)
+    fast = any(sum(_steps(lines, player)) > limits.lines * limits.divergence_update for player in "gd")
     losses = ("loss/g", "loss/d")
     return fast or any(lines.all_recent(name, lambda x: abs(x) > limits.divergence_loss) for name in losses)
+
+
+def _steps(lines: History, player: str) -> list[float]:
+    """How far steps went, over the length of the weights at the start: weights that have grown hide large steps."""
+    shares, lengths = lines.recent(f"update/{player}"), lines.recent(f"weights/{player}")
+    return [share * length for share, length in zip(shares, lengths, strict=False)]
 
 
 def _too_steep(lines: History) -> bool:
@@ -67,15 +76,32 @@ def _too_steep(lines: History) -> bool:
 
 
 def _forgot(lines: History) -> bool:
-    return lines.all_recent("game/forgotten", lambda share: share >= lines.limits.forgot_share)
+    shares = lines.recent(
+        "game/forgotten"
+    )  # rises and falls as D turns round, so it is their mean that counts
+    return _differ(lines) and sum(shares) >= lines.limits.lines * lines.limits.forgot_share
 
 
 def _blind(lines: History) -> bool:
-    limits = lines.limits
-    off = lines.all_recent(
-        "diversity/shift", lambda share: share > limits.blind_difference
-    ) or lines.all_recent("diversity/samples", lambda share: abs(share - 1) > limits.blind_difference)
-    return off and lines.all_recent("game/accuracy", lambda share: share < limits.blind_accuracy)
+    limits, before = lines.limits, _differences(lines, ago=1)
+    approaching = sum(_differences(lines)) < (1 - limits.improvement) * sum(before)
+    return (
+        _differ(lines)
+        and bool(before)
+        and not approaching
+        and lines.all_recent("game/accuracy", lambda share: share < limits.blind_accuracy)
+    )
+
+
+def _differ(lines: History) -> bool:
+    """Whether samples have plainly differed from the data for a while."""
+    return min(_differences(lines), default=0) > lines.limits.difference
+
+
+def _differences(lines: History, *, ago: int = 0) -> list[float]:
+    """How far the samples were from the data at every line, by their means or by their spread."""
+    shifts, spreads = (lines.recent(f"diversity/{name}", ago=ago) for name in ("shift", "samples"))
+    return [max(shift, abs(spread - 1)) for shift, spread in zip(shifts, spreads, strict=False)]
 
 
 def _overflows(lines: History) -> bool:
@@ -95,12 +121,12 @@ RULES: dict[str, Rule] = {
         _collapsed,
     ),
     "oscillation": Rule(
-        "the players chase each other in circles: D is all right, then all wrong, again and again",
+        "the players chase each other in circles: the samples move from place to place, or D is all right, then all wrong",
         "penalty=[r1], lower learning rates, betas of [0.0, 0.99], a longer ema.half_life",
         _oscillates,
     ),
     "divergence": Rule(
-        "every step changes some per cent of a player's weights, or a loss grows without limit",
+        "every step is some per cent as long as the player's weights were at the start, or a loss grows without limit",
         "learning rates ten times lower, penalty=[drift] for an objective that only compares values",
         _diverges,
     ),

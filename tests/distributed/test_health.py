@@ -27,7 +27,7 @@ def test_all_ranks_stop_at_the_same_collapse(ranks: Ranks, tmp_path: Path) -> No
     words = [
         *TINY, f"run.root={tmp_path}", "log.every=16", "health.lines=1", "health.warmup=0",
         "health.collapse_diversity=100", "health.collapse_fall=1", "health.on_collapse=stop",
-        "health.collapse_growth=1000",
+        "health.improvement=1000",
     ]  # fmt: skip
     (lines, error), (same_lines, same_error) = ranks(2, _lines_and_error, words)
     assert lines == same_lines
