@@ -1,12 +1,12 @@
 """What the doctor says of runs that are ill on purpose and of runs that are not: the confusion table.
 
-    python -m benchmarks.health [--first-seed 300] [--seeds 3] [--workers 2]
+    python -m benchmarks.health [--first-seed 400] [--seeds 3] [--workers 2]
 
-The rules and their thresholds were chosen on seeds below 300; the objectives marked as new were in none of those
-runs.  Whether a game went well is decided by what was measured at its end (`healthy_outcome`, stated before any run
-was judged).  An ill run counts as found if its rule, or one of those that name the same illness, is among the findings;
-a healthy one is left in peace if no rule held.  Runs with ill settings and a healthy outcome, and the other way round,
-are listed apart, with what the doctor said of them.
+The rules and their thresholds were chosen on seeds below 400; the objectives marked as new took no part in that.
+Whether a game went well is decided by what was measured at its end (`healthy_outcome`, stated before any run was
+judged).  An ill run counts as found if its rule, or one of those that name the same illness, is among the findings; a
+healthy one is left in peace if no rule held.  Runs with ill settings and a healthy outcome, and the other way round, are
+listed apart, with what the doctor said of them.
 
 Rules read the logs of the runs as they are today.  Runs stay below --runs, and a second call goes on with them.
 """
@@ -101,19 +101,14 @@ ILL: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], int]] = {
     ),
 }  # fmt: skip
 KNOWN = (
-    "hinge",
-    "ragan",
-    "rpgan",
-    "f_gan_js",
-    "f_gan_hellinger",
-    "least_squares_pearson",
-    "loss_sensitive",
+    "hinge", "ragan", "rpgan", "f_gan_js", "f_gan_hellinger", "least_squares", "least_squares_pearson", "loss_sensitive",
     "gls_gan",
-)
-NEW = ("least_squares", "f_gan_kl", "f_gan_reverse_kl", "f_gan_pearson")
+)  # fmt: skip
+NEW = ("f_gan_kl", "f_gan_reverse_kl", "f_gan_pearson")
 HEALTHY: dict[str, tuple[tuple[str, ...], int]] = {
-    "ring": (("experiment=ring", "data.std=0.05", *MIXTURE), 1600),
+    "ring-std-0.05": (("experiment=ring", "data.std=0.05", *MIXTURE), 1600),
     "gaussian1d": (("experiment=gaussian1d", *MIXTURE), 800),
+    "default": ((), 800),
     "digits": (DIGITS, 800),
     "digits-wgan_gp": ((*DIGITS, "objective=wgan_gp", *_rates(1e-3)), 800),
     "digits-dragan": ((*DIGITS, "objective=dragan", *_rates(1e-3)), 2400),
@@ -200,7 +195,11 @@ def render(results: dict[str, Any]) -> str:
         ]),
     ]  # fmt: skip
     if odd:
-        text += ["", "Settings and outcome do not agree, so these are in neither table:", ""]
+        text += [
+            "",
+            "Settings and outcome do not agree, so these are in neither table and neither count:",
+            "",
+        ]
         text += [
             table(
                 ("run", "seed", "outcome", "rules that held"),
@@ -239,7 +238,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--first-seed", type=int, default=300)
+    parser.add_argument("--first-seed", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="processes; 0: this one")
     parser.add_argument("--steps", type=int, help="G steps of every run; by default each case's own")

@@ -29,6 +29,7 @@ IMAGES_A_POINT = 2_000
 # What a line of a default run has.
 LOGGED = (
     "loss/d", "loss/g", "score/real", "score/fake", "penalty/r1", "gradient/d", "gradient/g", "update/d", "update/g",
+    "weights/d", "weights/g",
     "gradient/signal", "ema/distance", "game/accuracy", "game/accuracy_past", "game/forgotten", "diversity/samples", "diversity/kinds", "diversity/shift",
     "diversity/duplicates", "diversity/features", "slope/real", "slope/fake", "slope/between", "slope/steepest",
     "estimate/jsd",

@@ -6,8 +6,9 @@ Inside one process and one ``Trainer.fit``, stretches that tell W&B (offline) wh
 tell it nothing take turns: on, off, off, on, so that a drift favours neither.  The ratio of a round is the time of the
 first kind over the time of the second.  A stretch is what lies between two evaluations, ``evaluation.every`` images
 with all that a run does meanwhile: lines of the log with their diagnostics, a grid of samples, a checkpoint; the
-evaluation alone is left out.  W&B's own process lives through both; the CPU time that it takes, and that the thread
-takes that talks to it, half of the time, bound what can be lost where the ratio is lost in noise.  By default it takes some two minutes on two cores.
+evaluation alone is left out.  Where the ratio is lost in noise, CPU time bounds what tracking can cost: that of the
+thread that talks to W&B, busy in half of the stretches, and that of W&B's own process, which lives through all of them.
+By default it takes some two minutes on two cores.
 """
 
 import argparse
@@ -62,7 +63,9 @@ class TakeTurns(OnClock):
 
 def cpu_seconds() -> dict[str, float]:
     """CPU time so far of the thread that talks to W&B, and of the client's service, a child of this process."""
-    (thread,) = (thread for thread in threading.enumerate() if thread.name == "tracking")
+    thread = next((thread for thread in threading.enumerate() if thread.name == "tracking"), None)
+    if thread is None:
+        raise SystemExit("W&B has stopped, so there is nothing to measure")
     spent = {
         "thread": float(Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text().split()[0]) / 1e9
     }

@@ -31,9 +31,8 @@ def _draw_line(points: np.ndarray, data: DataSource, path: Path) -> None:
     if isinstance(data, GaussianMixture):
         x = torch.linspace(low, high, 400, dtype=torch.float64)
         axes.plot(x.numpy(), data.log_prob(x[:, None]).exp().numpy(), "k:", label="$p_{data}$")
-    heights = np.full(
-        len(points), 60 / (high - low) / len(points)
-    )  # a density, though some points may lie outside
+    # a density, though some points may lie outside
+    heights = np.full(len(points), 60 / (high - low) / len(points))
     axes.hist(
         points[:, 0], 60, range=(low, high), weights=heights, color="tab:green", alpha=0.6, label="$p_g$"
     )

@@ -53,10 +53,6 @@ class Draws:
         """Draws from U[0, 1), shape (n, *shape)."""
         return self._slice(torch.rand(self._global(n, shape), dtype=dtype, **self._where), n)
 
-    def integers(self, n: int, *shape: int, high: int) -> Tensor:
-        """Draws from {0, ..., high - 1}, shape (n, *shape), int64."""
-        return self._slice(torch.randint(high, self._global(n, shape), **self._where), n)
-
     def _global(self, n: int, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (self.world_size * n, *shape)
 

@@ -135,11 +135,8 @@ class Run:
             GanlabError: no checkpoint yet, an unknown metric, missing weights or data, or parts that do not fit.
         """
         cfg, source, evaluation = self.evaluation(overrides, config_dir)
-        if (
-            seeds
-            and self.checkpoint == self.folder.best_checkpoint
-            and evaluation.seed == self._choosing_seed
-        ):
+        best = self.folder.best_checkpoint
+        if seeds and self.checkpoint.resolve() == best.resolve() and evaluation.seed == self._choosing_seed:
             evaluation = evaluation.afresh(seed=evaluation.seed + 1, n_fake=None)
         return self.measure(
             evaluation, cfg, source, metrics=metrics, device=device, averaged=averaged, seeds=seeds,

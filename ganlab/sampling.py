@@ -114,9 +114,8 @@ def choose_statistics(
         return f"standing statistics over {count} batches of {_BATCH}"
     if word == "batch":
         for norm in norms:
-            norm.running_mean = norm.running_var = norm.num_batches_tracked = (
-                None  # then a batch's own are used
-            )
+            # then a batch's own are used
+            norm.running_mean = norm.running_var = norm.num_batches_tracked = None
         return f"statistics of each batch of {_BATCH}"
     return word
 

@@ -27,9 +27,8 @@ def compare_checkpoints(
     metric, seeds = evaluation.selects, cfg.selection.seeds
     if metric is None or not seeds:
         return
-    paths = ranks.first(
-        lambda: _last_and_best(folder)
-    )  # rank 0 writes them; the others are perhaps here before
+    # rank 0 writes them; the others are perhaps here before
+    paths = ranks.first(lambda: _last_and_best(folder))
     if paths is None:
         return
     began, countdown, first = time.perf_counter(), Countdown(), ranks.rank == 0

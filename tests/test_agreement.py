@@ -100,9 +100,8 @@ def test_digits_agree_with_torch_fidelity(tmp_path) -> None:
     assert 0 < expected["precision_digits"] < 1
 
 
-@pytest.mark.parametrize(
-    ("size", "channels", "n", "least"), [(8, 1, 24, 1.02), (299, 3, 12, 1)]
-)  # an inception score of 10 splits needs two images in each to be more than 1
+# an inception score of 10 splits needs two images in each to be more than 1
+@pytest.mark.parametrize(("size", "channels", "n", "least"), [(8, 1, 24, 1.02), (299, 3, 12, 1)])
 def test_inception_agrees_with_torch_fidelity(tmp_path, inception_file, size, channels, n, least) -> None:
     fake = noise(n, size=size, channels=channels, seed=1, low=60, high=170)
     real = noise(13, size=size, channels=channels, seed=0, low=0, high=200)

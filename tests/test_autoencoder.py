@@ -54,9 +54,8 @@ def test_gradients_flow_through_the_target_of_the_reconstruction() -> None:
     loss = EBGAN(margin=1.0).g_loss(Match(x, x, None, scores))
     (gradient,) = torch.autograd.grad(loss, x)
     residual = 1 - x.detach() / 2
-    torch.testing.assert_close(
-        gradient, -residual / 2
-    )  # 2 r (1/2 - 1) / 2; a fixed target would give + r / 2
+    # 2 r (1/2 - 1) / 2; a fixed target would give + r / 2
+    torch.testing.assert_close(gradient, -residual / 2)
 
 
 def test_half_precision_reconstructions_give_a_float32_energy() -> None:

@@ -182,7 +182,7 @@ def test_the_confusion_table_counts_runs() -> None:
     assert "| slow | `oscillation` or `divergence` | 1 of 2 | `mode_collapse` 2 |" in text
     assert "| digits | 1 of 2 | `overflow_near` 1 |" in text
     assert "| ring | 1 of 1 | – |" in text
-    apart = text.partition("neither table:")[2]
+    apart = text.partition("neither count:")[2]
     assert (
         "| slow | 8 | healthy (fid_digits 250) | – |\n| digits | 8 | not healthy (fid_digits 251) |" in apart
     )

@@ -451,6 +451,9 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
     path.write_text("seed: 0\nsurprise: 3\n")
     with pytest.raises(ConfigError, match=r"is not a configuration of ganlab: .*surprise"):
         config.load(path)
+    path.write_text(config.to_yaml(cfg) + "old_section: 1\n")
+    with pytest.raises(ConfigError, match="old_section"):
+        config.load(path)
     path.write_bytes(b"\x80\x02}q\x00")
     with pytest.raises(ConfigError, match="is not a configuration of ganlab"):
         config.load(path)
@@ -549,3 +552,21 @@ def test_conform_refuses(value: Any, annotation: Any, says: str) -> None:
     with pytest.raises(MismatchError) as caught:
         conform(value, annotation)
     assert str(caught.value) == says
+
+
+def test_thresholds_of_another_version_do_not_lock_a_run_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cfg = config.compose()
+    path = tmp_path / "config.yaml"
+    saved = config.to_dict(cfg)
+    saved["health"] |= {"of_old": 0.5, "warmup": 0.2}
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(saved)))
+    loaded = config.load(path)
+    assert loaded.health.warmup == 0.2
+    assert "of_old" not in loaded.health
+    assert "health.of_old of another version of ganlab counts no more" in caplog.text
+    saved["game"] |= {"of_old": 0.5}
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(saved)))
+    with pytest.raises(ConfigError, match="of_old"):
+        config.load(path)

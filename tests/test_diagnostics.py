@@ -149,9 +149,8 @@ def test_singular_values_under_spectral_norm() -> None:
     normalise_spectrally(network)
     network.eval()
     with torch.no_grad():
-        network[0].parametrizations.weight.original.mul_(
-            3
-        )  # its vectors now lie about it, its value does not
+        # its vectors now lie about it, its value does not
+        network[0].parametrizations.weight.original.mul_(3)
         exact = max(torch.linalg.matrix_norm(layer.weight, 2).item() for layer in (network[0], network[2]))
     assert diagnostics.largest_singular_value(network).item() == pytest.approx(exact, rel=0.02)
 

@@ -258,9 +258,8 @@ def test_statistics_of_batch_normalisation() -> None:
     assert not torch.equal(standing, running)
     assert choose_statistics(generator, latent, "batch", seed=0) == "statistics of each batch of 256"
     torch.testing.assert_close(generate(generator, z)[:3], generate(generator, z)[:3])
-    assert not torch.equal(
-        generate(generator, z)[:3], generate(generator, z[:3])
-    )  # a sample depends on its batch
+    # a sample depends on its batch
+    assert not torch.equal(generate(generator, z)[:3], generate(generator, z[:3]))
     sample = evaluation_samples(generator, latent, seed=3)
     everything = sample(range(600))
     torch.testing.assert_close(everything[256:512], generate(generator, latent.numbered(256, 256, seed=3, purpose="evaluation")))  # fmt: skip

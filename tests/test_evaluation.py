@@ -108,9 +108,8 @@ def test_memorisation_by_hand() -> None:
     assert memorisation(torch.tensor([5.0, 6.0]), held_out) == 0.0
     assert memorisation(held_out, held_out) == 0.0
     assert memorisation(torch.tensor([0.0, 2.0, 9.0, 9.0, 9.0]), held_out) == pytest.approx(0.2)
-    assert memorisation(torch.tensor([0.0, 0.0, 9.0]), held_out) == pytest.approx(
-        2 / 3
-    )  # bad fakes hide no copies
+    # bad fakes hide no copies
+    assert memorisation(torch.tensor([0.0, 0.0, 9.0]), held_out) == pytest.approx(2 / 3)
 
 
 def test_class_shares_by_hand() -> None:
@@ -124,9 +123,8 @@ def test_class_shares_by_hand() -> None:
 
 def test_mode_metrics_by_hand() -> None:
     means = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]]).double()
-    x = torch.tensor(
-        [[0.2, 0], [0, -0.29], [0, 0.1], [10.1, 0], [5.0, 5.0], [0, 10.4]]
-    )  # 3, 1, 0, 0 good; 2 bad
+    # 3, 1, 0, 0 good; 2 bad
+    x = torch.tensor([[0.2, 0], [0, -0.29], [0, 0.1], [10.1, 0], [5.0, 5.0], [0, 10.4]])
     found = mode_metrics(x, means, std=0.1)
     kl = 0.75 * math.log(0.75 * 4) + 0.25 * math.log(0.25 * 4)
     assert found == {"modes": 2.0, "high_quality": pytest.approx(4 / 6), "reverse_kl": pytest.approx(kl)}

@@ -49,9 +49,8 @@ def test_the_first_phase_minimises_the_energy_of_real_samples(tiny: Compose) -> 
     assert many["loss/pretrain"] < 0.8 * few["loss/pretrain"]
 
 
-@pytest.mark.parametrize(
-    "step", [3, 4, 8]
-)  # in the first phase, before and after its checkpoint; in the game
+# in the first phase, before and after its checkpoint; in the game
+@pytest.mark.parametrize("step", [3, 4, 8])
 def test_a_run_that_crashed_goes_on_through_its_first_phase(
     tiny: Compose, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:

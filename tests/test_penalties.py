@@ -149,9 +149,8 @@ def test_perturbations_have_the_stated_spread():
     match = Match(spread, x, None, Scores(torch.zeros(4000)))
     moved = DraganUniform(scale=0.5).points(match, draws()) - spread
     assert moved.min() >= 0
-    assert moved.max().item() == pytest.approx(
-        0.5 / 3**0.5, rel=0.02
-    )  # U[-1, 1] has standard deviation 1 / sqrt 3
+    # U[-1, 1] has standard deviation 1 / sqrt 3
+    assert moved.max().item() == pytest.approx(0.5 / 3**0.5, rel=0.02)
     assert moved.mean().item() == pytest.approx(0.25 * 0.5 / 3**0.5, rel=0.05)
 
 

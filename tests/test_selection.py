@@ -34,7 +34,9 @@ WORDS = (
 )
 
 
-def test_the_best_is_kept_and_measured_afresh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_best_is_kept_and_measured_afresh(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = [*TINY, f"run.root={tmp_path}", *WORDS, "selection.seeds=2", "selection.n_fake=50"]
     assert main(["train", *words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -62,6 +64,9 @@ def test_the_best_is_kept_and_measured_afresh(tmp_path: Path, capsys: pytest.Cap
     assert told["best_images"]["fid_digits"] == min(all_distances, key=lambda images: all_distances[images])
     by_seeds = kept.evaluate(["evaluation.n_fake=50"], metrics=["fid"], seeds=2)
     assert by_seeds.protocol == protocols["best"]  # the seed that chose it is not among them
+    monkeypatch.chdir(tmp_path)
+    named = ganlab.load("tiny/best.ckpt").evaluate(["evaluation.n_fake=50"], metrics=["fid"], seeds=2)
+    assert named.protocol["seed"] == [1, 2]
     assert run.evaluate(["evaluation.n_fake=50"], metrics=["fid"], seeds=2).protocol["seed"] == [0, 1]
     again = kept.evaluate(["evaluation.seed=1", "evaluation.n_fake=50"], metrics=["fid"], seeds=2)
     assert selection["best"]["value"] == pytest.approx(again.metrics["fid_digits"], rel=1e-6)

@@ -43,10 +43,9 @@ class Diagnostics(OnClock):
         self.known = [accuracy.to(gan.device) for accuracy in self.known]
         self._steep = gan.objective.bounded_slope if self.slopes is None else self.slopes
         self._weights = {"g": list(gan.generator.parameters()), "d": list(gan.discriminator.parameters())}
-        self.began = {
-            player: self.began.get(player, diagnostics.norm(weights).detach()).to(gan.device)
-            for player, weights in self._weights.items()
-        }
+        if gan.clock.at_start:
+            self.began = {player: diagnostics.norm(weights) for player, weights in self._weights.items()}
+        self.began = {player: length.detach().to(gan.device) for player, length in self.began.items()}
         self._averages = list(gan.generator_ema.parameters())
         self._frozen, self._random = Frozen(gan.discriminator), torch.Generator(gan.device)
         self._rank, self._world_size = trainer.global_rank, trainer.world_size
@@ -80,7 +79,8 @@ class Diagnostics(OnClock):
         for player, before in self._before_step.items():
             weights = self._weights[player]
             values[f"update/{player}"] = diagnostics.relative_change(before, weights)
-            values[f"weights/{player}"] = diagnostics.norm(weights) / self.began[player].clamp(min=1e-12)
+            if player in self.began:
+                values[f"weights/{player}"] = diagnostics.norm(weights) / self.began[player].clamp(min=1e-12)
         self._gradients, self._before_step = {}, {}
         values["ema/distance"] = diagnostics.relative_change(self._weights["g"], self._averages)
         values["game/accuracy"] = diagnostics.accuracy(
@@ -105,10 +105,14 @@ class Diagnostics(OnClock):
                 values |= {f"slope/{name}": value for name, value in slopes.items()}
             if (largest := diagnostics.largest_singular_value(gan.discriminator)) is not None:
                 values["spectral/largest"] = largest
+            fakes = gan.ranks.gather(
+                full_precision(match.x_fake[: max(1, _PAST_EACH // gan.ranks.size)])
+            ).clone()
+            if self.past and len(self.past[0]) != len(fakes):  # the run goes on with other ranks
+                self.past, self.known = [], []
             if self.past:
                 values |= self._ask_about_the_past(gan, match.real.value)
-        fakes = full_precision(match.x_fake[: max(1, _PAST_EACH // gan.ranks.size)])
-        self.past = [*self.past, gan.ranks.gather(fakes).clone()][-_PAST_MOMENTS:]
+        self.past = [*self.past, fakes][-_PAST_MOMENTS:]
         self.known = [*self.known, torch.zeros((), device=gan.device)][-_PAST_MOMENTS:]
         return values
 
@@ -130,4 +134,4 @@ class Diagnostics(OnClock):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.past, self.known = list(state_dict["past"]), list(state_dict["known"])
-        self.began = dict(state_dict["began"])
+        self.began = dict(state_dict.get("began", {}))  # none in checkpoints of before it was kept

@@ -45,10 +45,9 @@ class Evaluate(OnClock):
         result = measure_generator(evaluation, gan.generator_ema, gan.latent, device=gan.device)
         self.final = dict(result.metrics)
         for name, way in evaluation.directions.items():
-            if name in self.final and (
-                name not in self.best or _better(way, self.final[name], self.best[name])
-            ):
-                self.best[name], self.best_images[name] = self.final[name], gan.clock.images
+            value = self.final.get(name, math.nan)
+            if math.isfinite(value) and (name not in self.best or _better(way, value, self.best[name])):
+                self.best[name], self.best_images[name] = value, gan.clock.images
         self._select(gan.clock.images)
         values = {f"eval/{name}": value for name, value in result.metrics.items()}
         values |= {f"best/{name}": value for name, value in self.best.items()}

@@ -45,6 +45,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def names(text: str) -> list[str]:
+    """What an option that chooses several takes: names with commas between them."""
+    chosen = [name.strip() for name in text.split(",")]
+    if not all(chosen):
+        raise argparse.ArgumentTypeError(f"must be names with commas between them, got '{text}'")
+    return chosen
+
+
 def positive(text: str) -> float:
     """What an option that is a size takes: a number above 0."""
     try:

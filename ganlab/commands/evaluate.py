@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlab import launch
-from ganlab.commands import Command, UsageError, count, positive
+from ganlab.commands import Command, UsageError, count, names, positive
 from ganlab.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="images they are compared with, or an .npz of statistics",
     )
-    add("--metrics", type=_names, metavar="A,B", help="measure only these, such as fid,is,kid,prc")
+    add("--metrics", type=names, metavar="A,B", help="measure only these, such as fid,is,kid,prc")
     add("--n", type=int, metavar="N", help="samples to measure (evaluation.n_fake)")
     add("--seeds", type=count, metavar="K", help="mean and spread over K sampling seeds")
     add(
@@ -46,13 +46,6 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="running (default), batch, or standing:N",
     )
     add("--device", help="cpu or cuda (default: a GPU if there is one)")
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"must be names with commas between them, got '{text}'")
-    return names
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:

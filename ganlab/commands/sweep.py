@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganlab.commands import Command, UsageError
+from ganlab.commands import Command, UsageError, count
 from ganlab.errors import ConfigError, GanlabError
 
 if TYPE_CHECKING:
@@ -17,22 +17,16 @@ if TYPE_CHECKING:
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--trials", type=_count, metavar="N", help="how many trials (random and bayes need to know)"
+        "--trials", type=count, metavar="N", help="how many trials (random and bayes need to know)"
     )
     parser.add_argument(
-        "--slurm", type=_count, metavar="N", help="submit N workers as a SLURM array, and return"
+        "--slurm", type=count, metavar="N", help="submit N workers as a SLURM array, and return"
     )
     parser.add_argument(
         "--sampler", choices=["tpe", "gp"], default="tpe",
         help="of bayes: a tree of Parzen estimators (default), or a Gaussian process",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="what the sweep has found so far, and stop")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got '{text}'")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import itertools
 import os
 from typing import Any
 
-from ganlab.commands import Command, UsageError
+from ganlab.commands import Command, UsageError, names
 
 _ASKED = 20  # runs, in search of one that has been measured
 
@@ -14,20 +14,13 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project", metavar="NAME", help="the project on W&B")
     parser.add_argument("--entity", metavar="NAME", help="the user or team that owns it (default: yours)")
     parser.add_argument(
-        "--metrics", type=_names, metavar="A,B",
+        "--metrics", type=names, metavar="A,B",
         help="default: those of the project's newest run that has any, or fid_digits,is_digits",
     )  # fmt: skip
     parser.add_argument(
-        "--by", type=_names, default=["loss"], metavar="KEY,KEY",
+        "--by", type=names, default=["loss"], metavar="KEY,KEY",
         help="keys of the configuration to group by (default: loss)",
     )  # fmt: skip
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"must be names with commas between them, got '{text}'")
-    return names
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A configuration as text and back, and two configurations compared."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ganlab.config.settings import apply
 from ganlab.config.values import split_word
 from ganlab.errors import ConfigError
 
+_log = logging.getLogger(__name__)
 # What may change between the parts of one run: how long, on what, and what is written about it.
 _MAY_CHANGE = {"budget", "trainer", "run", "wandb", "log", "checkpoint", "diagnostics", "health"}
 
@@ -33,7 +35,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
         ConfigError: the file is missing, is not YAML, or has keys that the schema does not have.
     """
     try:
-        cfg = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.load(path))
+        schema = OmegaConf.structured(Config)
+        cfg = OmegaConf.merge(schema, _without_old_keys(OmegaConf.load(path), schema, path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # YAML and OmegaConf share no base class
@@ -42,6 +45,21 @@ def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
     OmegaConf.set_struct(cfg, True)
     apply(cfg, [split_word(word) for word in overrides], list(groups.choices()))
     return cfg
+
+
+def _without_old_keys(saved: Any, schema: DictConfig, path: Path) -> Any:
+    """Without the keys of another version of ganlab in sections that do not decide what a run computes."""
+    for section in _MAY_CHANGE & set(saved):
+        if gone := sorted(set(saved[section]) - set(schema[section])):
+            _log.warning(
+                "%s: %s of another version of ganlab counts no more",
+                path,
+                ", ".join(f"{section}.{key}" for key in gone),
+            )
+            saved[section] = OmegaConf.masked_copy(
+                saved[section], [key for key in saved[section] if key not in gone]
+            )
+    return saved
 
 
 def difference(old: DictConfig, new: DictConfig) -> list[str]:

@@ -109,6 +109,7 @@ class HealthConfig:
     oscillation_shift: float = key(_HEALTH.oscillation_shift, above=0)
     oscillation_swings: int = key(_HEALTH.oscillation_swings, least=1)
     divergence_update: float = key(_HEALTH.divergence_update, above=0)
+    divergence_step: float = key(_HEALTH.divergence_step, above=0)
     divergence_loss: float = key(_HEALTH.divergence_loss, above=0)
     lipschitz_slope: float = key(_HEALTH.lipschitz_slope, above=0)
     forgot_share: float = key(_HEALTH.forgot_share, above=0, most=1)

@@ -50,9 +50,8 @@ class DigitsExtractor(FeatureExtractorBase):
         self, name: str = "digits", features_list: tuple[str, ...] = ("features", "logits"),
         feature_extractor_weights_path: str | None = None, **unused: object,
     ) -> None:  # fmt: skip
-        super().__init__(
-            name, list(features_list)
-        )  # `unused`: torch-fidelity hands its options to all extractors
+        # `unused`: torch-fidelity hands its options to all extractors
+        super().__init__(name, list(features_list))
         path = Path(feature_extractor_weights_path) if feature_extractor_weights_path else digits_weights()
         self.classifier = DigitClassifier()
         self.classifier.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -165,9 +165,8 @@ def _density_coverage(fakes: Extracted, reference: Reference) -> dict[str, float
 
 
 def _memorisation(fakes: Extracted, reference: Reference) -> _Numbers:
-    found = nearest(
-        fakes.features[:NEIGHBOURS_AMONG], reference.features
-    )  # a copy may be of any training image
+    # a copy may be of any training image
+    found = nearest(fakes.features[:NEIGHBOURS_AMONG], reference.features)
     distance, real = (of_each[:, 0].cpu() for of_each in found)
     pairs: list[JSON] = [
         {"fake": int(i), "real": int(real[i]), "distance": distance[i].item()}

@@ -22,9 +22,8 @@ from ganlab.evaluation.once import Turn, claimed, wait_or_claim
 from ganlab.evaluation.result import Tick
 from ganlab.evaluation.shards import Shards
 
-NEIGHBOURS_AMONG = (
-    10_000  # at most so many real images have a ball; at most so many others look for neighbours
-)
+# at most so many real images have a ball; at most so many others look for neighbours
+NEIGHBOURS_AMONG = 10_000
 Depth = Literal["moments", "near", "all"]
 """What a metric wants to see of the real images: their moments; features of NEIGHBOURS_AMONG; features of all."""
 _DEPTHS: tuple[Depth, ...] = ("moments", "near", "all")
@@ -85,9 +84,8 @@ class ReferenceCache:
     ) -> Reference | None:
         """The reference, on process 0; from a file if any process of any job has made it before."""
         found: Reference | None = None
-        work = self._path(
-            self._key
-        )  # one at a time for all depths: who waits may find what it needs in a deeper one
+        # one at a time for all depths: who waits may find what it needs in a deeper one
+        work = self._path(self._key)
 
         def look() -> Turn:
             nonlocal found

@@ -16,8 +16,8 @@ class Thresholds:
         warmup: share of the budget in which only an overflow is judged.
         difference: samples differ plainly from the data if their mean is off by this, or their diversity, as shares of
             the data's own mean distance.
-        improvement: a game that still gets better is not judged: samples that come nearer by this share, or that
-            have become more diverse by it.
+        improvement: kinds that were lost, spread that was never there and a blind D are no illness while the samples
+            still get better: by this share from one `lines` lines to the next, for spread within three times as many.
         won_accuracy, won_signal, won_gradient: D has won if it is right about this share of pairs while the loss lets
             less than the second through to G, or G's gradient is below the third share of what it usually was.
         collapse_diversity, collapse_fall: samples have collapsed if their mean distance is below the first, as a share
@@ -27,8 +27,8 @@ class Thresholds:
         oscillation_accuracy, oscillation_shift, oscillation_swings: within eight times `lines` lines, D is right about
             less than the first share of pairs, then about more than one minus it, or the distance of the samples'
             mean from the data's rises and falls by the second share from line to line; this many times.
-        divergence_update, divergence_loss: a step is on average this share of the length that the player's weights had
-            at the start, or a loss is this large.
+        divergence_update, divergence_step, divergence_loss: a step is on average the first share of the length of the
+            player's weights, or the second of what that was at the start, or a loss is this large.
         lipschitz_slope: D's steepest slope, where the objective wants it bounded.
         forgot_share: of the batches of old fakes D was once right about and now takes for real, while the samples
             still differ from the data.
@@ -52,6 +52,7 @@ class Thresholds:
     oscillation_shift: float = 0.3
     oscillation_swings: int = 4
     divergence_update: float = 0.07
+    divergence_step: float = 0.25
     divergence_loss: float = 1e3
     lipschitz_slope: float = 3.0
     forgot_share: float = 0.15
@@ -97,7 +98,7 @@ class History:
     def grows(self, name: str, *, ago: int) -> bool:
         """Whether a name's values have grown by `improvement` since so many times `lines` before, or nobody knows."""
         before = self.recent(name, ago=ago)
-        return not before or sum(self.recent(name)) >= (1 + self.limits.improvement) * sum(before)
+        return not before or sum(self.recent(name)) > (1 + self.limits.improvement) * sum(before)
 
     def _judged(self, name: str) -> list[float]:
         values = self._values.get(name, [])

@@ -35,9 +35,8 @@ def _collapsed(lines: History) -> bool:
     limits, name = lines.limits, "diversity/samples"
     few = (
         lines.all_recent("diversity/kinds", lambda share: share < limits.collapse_kinds)
-        and lines.all_recent(
-            name, lambda share: share > limits.collapse_fall
-        )  # wide, but for what lies between
+        # as wide as the data, so the lost modes lie between others
+        and lines.all_recent(name, lambda share: share > limits.collapse_fall)
         and not lines.grows("diversity/kinds", ago=1)
     )
     twins = lines.all_recent("diversity/duplicates", lambda share: share >= limits.collapse_duplicates)
@@ -60,13 +59,17 @@ def _oscillates(lines: History) -> bool:
 
 def _diverges(lines: History) -> bool:
     limits = lines.limits
-    fast = any(sum(_steps(lines, player)) > limits.lines * limits.divergence_update for player in "gd")
+    fast = any(
+        sum(lines.recent(f"update/{player}")) > limits.lines * limits.divergence_update
+        or sum(_steps(lines, player)) > limits.lines * limits.divergence_step
+        for player in "gd"
+    )
     losses = ("loss/g", "loss/d")
     return fast or any(lines.all_recent(name, lambda x: abs(x) > limits.divergence_loss) for name in losses)
 
 
 def _steps(lines: History, player: str) -> list[float]:
-    """How far steps went, over the length of the weights at the start: weights that have grown hide large steps."""
+    """About how far steps went, over the length of the weights at the start: weights that have grown hide large steps."""
     shares, lengths = lines.recent(f"update/{player}"), lines.recent(f"weights/{player}")
     return [share * length for share, length in zip(shares, lengths, strict=False)]
 
@@ -76,9 +79,8 @@ def _too_steep(lines: History) -> bool:
 
 
 def _forgot(lines: History) -> bool:
-    shares = lines.recent(
-        "game/forgotten"
-    )  # rises and falls as D turns round, so it is their mean that counts
+    # rises and falls as D turns round, so it is their mean that counts
+    shares = lines.recent("game/forgotten")
     return _differ(lines) and sum(shares) >= lines.limits.lines * lines.limits.forgot_share
 
 
@@ -126,7 +128,7 @@ RULES: dict[str, Rule] = {
         _oscillates,
     ),
     "divergence": Rule(
-        "every step is some per cent as long as the player's weights were at the start, or a loss grows without limit",
+        "every step changes some per cent of a player's weights, or a large share of what they were at the start, or a loss grows without limit",
         "learning rates ten times lower, penalty=[drift] for an objective that only compares values",
         _diverges,
     ),

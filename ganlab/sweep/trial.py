@@ -24,6 +24,7 @@ from ganlab.sweep.lease import BEAT, Lease
 TROUBLE = 1  # exit code: perhaps not the trial's fault, as a full disk
 BROKEN = 2  # an error that nobody expected, as in a class of the user's
 PREEMPTED = 130
+TAKEN = 131  # another worker has the trial by now
 
 
 def result_file(lease: Path) -> Path:
@@ -36,8 +37,7 @@ def main(words: Sequence[str]) -> int:
     if launch.launcher() == "slurm":
         expect_requeue()
     if launch.rank() == 0 and not _hold(Lease(Path(lease)), token):
-        print("ganlab: another worker has taken this trial up", file=sys.stderr)
-        return PREEMPTED
+        return TAKEN
     dirs = [rest[i + 1] for i, word in enumerate(rest) if word == "--config-dir"]
     settings = [word for i, word in enumerate(rest) if "--config-dir" not in (word, rest[i - 1] if i else "")]
     sys.path += ["", *dirs]  # where a user's classes are, as for ganlab train
@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> int:
         traceback.print_exc()
         code, result = BROKEN, _failed(f"{type(error).__name__}: {error}")
     if result is None:
-        return PREEMPTED
+        return PREEMPTED if Lease(Path(lease)).is_held(token) else TAKEN
     if launch.rank() == 0:
         with suppress(GanlabError) if code else nullcontext():  # a full disk is perhaps what went wrong
             write_atomically(result_file(Path(lease)), json.dumps(result))

@@ -17,12 +17,11 @@ from ganlab.interruption import Interruption, Request
 from ganlab.runs import RunFolder
 from ganlab.sweep.file import SweepFile
 from ganlab.sweep.study import BAD_ENDS, Claim, Study
-from ganlab.sweep.trial import PREEMPTED, TROUBLE, result_file
+from ganlab.sweep.trial import PREEMPTED, TAKEN, TROUBLE, result_file
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-_BAD_ENDS = (
-    3  # of one trial before it counts as failed: out of memory, a crash of a driver, a mistake in a class
-)
+# of one trial before it counts as failed: out of memory, a crash of a driver, a mistake in a class
+_BAD_ENDS = 3
 _POLL = 1.0  # seconds between two looks at the study where everything is at work elsewhere
 
 
@@ -89,6 +88,8 @@ class Worker:
             value = result["value"]
             said = f"failed: {result['reason']}" if value is None else f"{self.sweep.metric} {value:.4g}"
             self.say(f"{label}: {said} ({seconds:.0f} s)")
+        elif code == TAKEN:
+            self.say(f"{label}: another worker has taken it up")
         elif self.stopping or code == PREEMPTED:
             self.study.release(claim)
             self.stopping = True

@@ -78,9 +78,8 @@ def _kl(p: np.ndarray, q: np.ndarray) -> float:
         return math.inf
     there = (p > 0) & (q > 0)
     p, q = p[there], q[there]
-    return max(
-        0.0, float((p * (np.log(p) - np.log(q))).sum())
-    )  # p / q may overflow; rounding may leave -1e-17
+    # p / q may overflow; rounding may leave -1e-17
+    return max(0.0, float((p * (np.log(p) - np.log(q))).sum()))
 
 
 def _lacks(q: np.ndarray, p: np.ndarray) -> bool:

@@ -15,7 +15,6 @@ def test_fashion_mnist_of_debians_package_is_the_published_one() -> None:
     assert (len(train), len(held_out)) == (60_000, 10_000)
     assert train.y.bincount().tolist() == [6_000] * 10
     assert train.y[:5].tolist() == [9, 0, 0, 3, 0]
-    assert train.x.double().mean().item() / 255 == pytest.approx(
-        0.2860, abs=5e-5
-    )  # as torchvision users know it
+    # as torchvision users know it
+    assert train.x.double().mean().item() / 255 == pytest.approx(0.2860, abs=5e-5)
     assert train.x.double().std().item() / 255 == pytest.approx(0.3530, abs=5e-5)

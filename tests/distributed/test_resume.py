@@ -52,5 +52,8 @@ def test_another_number_of_ranks_goes_on_in_the_same_data_order(
         np.testing.assert_allclose(states[1]["state_dict"][name], tensor, rtol=0, atol=1e-10, err_msg=name)
     torch.manual_seed(0)
     with caplog.at_level("WARNING"):
-        ganlab.train(config.compose([*words, "data.batch_size=6", "budget.images=108", "run.name=moved"]))
+        ganlab.train(config.compose([*words, "data.batch_size=6", "budget.images=144", "run.name=moved"]))
     assert "was on 2 ranks and goes on on 1" in caplog.text
+    last = load_checkpoint(max((tmp_path / "moved" / "checkpoints").glob("*.ckpt")))
+    (watching,) = (state for name, state in last["callbacks"].items() if name.startswith("Diagnostics"))
+    assert [len(fakes) for fakes in watching["past"]] == [6, 6]  # those of batches of 12 are another kind

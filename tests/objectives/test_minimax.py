@@ -19,9 +19,8 @@ def test_d_loss_is_the_cross_entropy_of_a_classifier(objective, label):
     fake = torch.tensor([0.7, -2.2, 1.5, -0.1], dtype=torch.float64)
     of_real = binary_cross_entropy_with_logits(real, torch.full_like(real, label))
     of_fake = binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
-    torch.testing.assert_close(
-        objective.d_loss(match_of(real, fake)), of_real + of_fake
-    )  # a sum of two means
+    # a sum of two means
+    torch.testing.assert_close(objective.d_loss(match_of(real, fake)), of_real + of_fake)
 
 
 @pytest.mark.parametrize("objective", [Minimax(), NonSaturating(), JensenShannon(), RelativisticPaired()])

@@ -29,9 +29,8 @@ def runs(tmp_path: Path) -> Path:
             fid=(40.0, 2 * fid + seed**2),
         )
     RunFolder(root / "hinge-1").write_summary(selection=selection(15.25, 13.5, images=1000))
-    RunFolder(root / "hinge-2").write_summary(
-        selection={"metric": "fid_digits", "last": 3}
-    )  # of some other version
+    # of some other version
+    RunFolder(root / "hinge-2").write_summary(selection={"metric": "fid_digits", "last": 3})
     finding = {"rule": "overflow_near", "sentence": "too large", "remedy": "lower rates"}
     RunFolder(root / "hinge-0").write_summary(
         health=[{**finding, "first_images": 1000, "last_images": 2000}, {"rule": "torn"}, 3]

@@ -34,9 +34,8 @@ def test_curves_on_three_clocks(tmp_path: Path) -> None:
     assert loss.seconds.tolist() == [2, 4, 20]  # 1000/500, +1000/500, +2000/250 on two devices
     fid = run.curves["eval/fid_digits"]
     assert fid.value.tolist() == [30, 20, 7]
-    assert fid.seconds[-1] == pytest.approx(
-        20 + 1000 / 250 * 2
-    )  # after the last line of the log, at its speed
+    # after the last line of the log, at its speed
+    assert fid.seconds[-1] == pytest.approx(20 + 1000 / 250 * 2)
     assert run.last == (50, pytest.approx(28))
     assert run.seed == "3"
 
@@ -187,9 +186,8 @@ def test_a_process_on_another_machine_is_judged_by_its_silence(tmp_path: Path) -
     silent(folder, 16 * 60)
     state = read_run(folder.path).state
     assert (state.name, state.reason) == ("stale", "nothing written for 16 min")
-    folder.append_metrics(
-        {"images": 4000, "iteration": 40, "time/evaluation_s": 600.0}
-    )  # long work: more patience
+    # long work: more patience
+    folder.append_metrics({"images": 4000, "iteration": 40, "time/evaluation_s": 600.0})
     silent(folder, 90 * 60)
     assert read_run(folder.path).state.name == "running"
     silent(folder, 101 * 60)

@@ -17,9 +17,8 @@ def test_interval_of_a_mean() -> None:
     mean = mean_over_seeds([1.0, 2.0, 6.0])
     assert mean.value == 3.0
     assert mean.n == 3
-    t = 0.95 * math.sqrt(
-        2 / (4 * 0.975 * 0.025)
-    )  # with two degrees of freedom the quantile has a closed form
+    # with two degrees of freedom the quantile has a closed form
+    t = 0.95 * math.sqrt(2 / (4 * 0.975 * 0.025))
     assert mean.half == pytest.approx(t * math.sqrt(7 / 3), rel=1e-12)
     low, high = stats.t.interval(
         0.95, 3, loc=np.mean(list(FIRST.values())), scale=stats.sem(list(FIRST.values()))

@@ -140,9 +140,8 @@ class Cluster:
         values["first_job"] = 100 * (controller - _PORTS.start) + 1
         template = Path(__file__).with_name("slurm.conf").read_text()
         self.conf.write_text(template.format(**values, nodes="\n".join(nodes)))
-        old = "22." in self.run(
-            "slurmd", "-V"
-        )  # gives up where no cgroup is mounted, unless told that it is v1
+        # gives up where no cgroup is mounted, unless told that it is v1
+        old = "22." in self.run("slurmd", "-V")
         (self.folder / "cgroup.conf").write_text(f"CgroupPlugin={'cgroup/v1' if old else 'disabled'}\n")
         gpus = [self.folder / f"gpu{i}" for i in range(_GPUS)]
         for gpu in gpus:

@@ -18,6 +18,7 @@ from ganlab.sweep.file import SweepFile, read_sweep
 from ganlab.sweep.lease import Lease, Watch
 from ganlab.sweep.ranking import rows, table
 from ganlab.sweep.study import BAD_ENDS, Study
+from ganlab.sweep.worker import Worker
 
 PROTOCOL = {"extractor": "digits", "n_fake": 40}
 Sweep = Callable[..., SweepFile]
@@ -127,6 +128,21 @@ def test_a_trial_that_ended_badly_is_handed_out_last(sweep: Sweep, tmp_path: Pat
     study.release(bad)
     study.release(left)
     assert [claim.number for _ in range(7) if (claim := study.claim())] == [1, 2, 3, 4, 5, 0]
+
+
+def test_a_worker_whose_trial_is_taken_up_by_another_goes_on(sweep: Sweep, tmp_path: Path) -> None:
+    said: list[str] = []
+    study = Study(tmp_path / "s", sweep(), [])
+    worker = Worker(study, sweep(), [], [], say=said.append)
+    claim = study.claim()
+    assert claim is not None
+    other = json.dumps({"token": "another", "process": process(os.getpid())})
+    write_atomically(study.lease(claim.number).path, other)
+    worker._work_at(claim)
+    assert said == [f"[1/6] {claim.name}: another worker has taken it up"]
+    assert not worker.stopping
+    assert study.lease(claim.number).path.read_text() == other
+    assert not study.trials()[0].state.is_finished()
 
 
 def test_what_the_dead_leave_is_taken_up(sweep: Sweep, tmp_path: Path) -> None:

@@ -25,9 +25,10 @@ from ganlab.objectives import (
 from ganlab.penalties import R1, R2, GradientPenalty, OneCentred
 from ganlab.theory.dirac import ORDERS, DiracGAN
 
+# rows (theta, psi); psi theta < -1 in the third and > 1 in the last, beyond the corners of hinges
 STATES = torch.tensor(
     [[1.3, 0.4], [-0.6, 1.1], [0.7, -2.5], [-2.0, -0.3], [0.2, 0.1], [1.6, 0.9]], dtype=torch.float64
-)  # rows (theta, psi); psi theta < -1 in the third and > 1 in the last, beyond the corners of hinges
+)
 ORIGIN = torch.zeros(2, dtype=torch.float64)
 
 

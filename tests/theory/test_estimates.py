@@ -170,9 +170,8 @@ def test_only_the_pearson_setting_gives_g_the_papers_chi_squared():
     scores = optimal(pearson)
     with_p = g_value(pearson, scores, Q) + g_value(pearson, scores, P)
     assert 2 * with_p == pytest.approx(chi_squared, rel=1e-9)
-    assert 2 * g_value(pearson, scores, Q) != pytest.approx(
-        chi_squared, rel=0.05
-    )  # as it is trained, without it
+    # as it is trained, without it
+    assert 2 * g_value(pearson, scores, Q) != pytest.approx(chi_squared, rel=0.05)
     default = LeastSquares()
     scores = optimal(default)
     assert 2 * (g_value(default, scores, Q) + g_value(default, scores, P)) != pytest.approx(
@@ -181,9 +180,8 @@ def test_only_the_pearson_setting_gives_g_the_papers_chi_squared():
 
 
 def test_hinge_finds_the_total_variation():
-    candidates = torch.linspace(
-        -2, 2, 81, dtype=torch.float64
-    )  # piecewise linear: search, do not differentiate
+    # piecewise linear: search, do not differentiate
+    candidates = torch.linspace(-2, 2, 81, dtype=torch.float64)
     a, b = parts(Hinge(), candidates)
     best = (P[:, None] * a + Q[:, None] * b).argmin(1)
     scores = candidates[best]

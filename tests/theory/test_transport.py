@@ -139,9 +139,8 @@ def test_the_best_critic_has_no_duality_gap_and_another_one_has():
     best = duality_gap(potential(x, y, b=b), x, y, b=b)
     assert best.lipschitz == pytest.approx(1, abs=1e-9)
     assert best.gap == pytest.approx(0, abs=1e-9)
-    linear = duality_gap(
-        -3 * np.concatenate([x, y])[:, 0], x, y, b=b
-    )  # 3-Lipschitz along the line, less across
+    # 3-Lipschitz along the line, less across
+    linear = duality_gap(-3 * np.concatenate([x, y])[:, 0], x, y, b=b)
     assert linear.lipschitz == pytest.approx(3, rel=0.01)
     assert linear.bound == pytest.approx((b @ y[:, 0] - x[:, 0].mean()), rel=0.01)
     assert 0 < linear.gap == linear.distance - linear.bound
