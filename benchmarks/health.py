@@ -1,8 +1,8 @@
 """What the doctor says of runs that are ill on purpose and of runs that are not: the confusion table.
 
-    python -m benchmarks.health [--first-seed 400] [--seeds 3] [--workers 2]
+    python -m benchmarks.health [--first-seed 500] [--seeds 3] [--workers 2]
 
-The rules and their thresholds were chosen on seeds below 400; the objectives marked as new took no part in that.
+The rules, their thresholds and what makes a run ill were chosen on seeds below 500; the objectives marked as new took no part in that.
 Whether a game went well is decided by what was measured at its end (`healthy_outcome`, stated before any run was
 judged).  An ill run counts as found if its rule, or one of those that name the same illness, is among the findings; a
 healthy one is left in peace if no rule held.  Runs with ill settings and a healthy outcome, and the other way round, are
@@ -81,16 +81,12 @@ ILL: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], int]] = {
         "G ten times faster than D", ("mode_collapse",),
         ("experiment=grid", "penalty=[]", *MIXTURE, *_rates(1e-3, 1e-4)), 800,
     ),
-    "hopping": (
-        "hinge without a penalty", ("oscillation",),
-        ("experiment=ring", "objective=hinge", "data.std=0.05", *MIXTURE), 1600,
-    ),
     "momentum": (
         "no penalty, betas of 0.9", ("discriminator_forgot",),
         ("experiment=ring", "penalty=[]", "data.std=0.05", *MIXTURE, *_rates(1e-3), *MOMENTUM), 800,
     ),
     "few-units": (
-        "no penalty, D of 8 units", ("discriminator_forgot",),
+        "no penalty, D of 8 units", ("oscillation",),
         ("experiment=ring", "penalty=[]", "data.std=0.05", *MIXTURE, "network.discriminator.hidden=[8]",
          *_rates(2e-3)), 800,
     ),
@@ -238,7 +234,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--first-seed", type=int, default=400)
+    parser.add_argument("--first-seed", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="processes; 0: this one")
     parser.add_argument("--steps", type=int, help="G steps of every run; by default each case's own")
