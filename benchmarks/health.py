@@ -2,7 +2,8 @@
 
     python -m benchmarks.health [--first-seed 500] [--seeds 3] [--workers 2]
 
-The rules, their thresholds and what makes a run ill were chosen on seeds below 500; the objectives marked as new took no part in that.
+The rules, their thresholds and what makes a run ill were chosen on seeds below 500; the objectives marked as new took
+no part in that.
 Whether a game went well is decided by what was measured at its end (`healthy_outcome`, stated before any run was
 judged).  An ill run counts as found if its rule, or one of those that name the same illness, is among the findings; a
 healthy one is left in peace if no rule held.  Runs with ill settings and a healthy outcome, and the other way round, are

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,16 @@ def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
 def _without_old_keys(saved: Any, schema: DictConfig, path: Path) -> Any:
     """Without the keys of another version of ganlab in sections that do not decide what a run computes."""
     for section in _MAY_CHANGE & set(saved):
-        if gone := sorted(set(saved[section]) - set(schema[section])):
-            _log.warning(
-                "%s: %s of another version of ganlab counts no more",
-                path,
-                ", ".join(f"{section}.{key}" for key in gone),
-            )
-            saved[section] = OmegaConf.masked_copy(
-                saved[section], [key for key in saved[section] if key not in gone]
-            )
+        known = set(schema[section])
+        if gone := sorted(set(saved[section]) - known):
+            _warn_once(path, ", ".join(f"{section}.{key}" for key in gone))
+            saved[section] = OmegaConf.masked_copy(saved[section], sorted(known & set(saved[section])))
     return saved
+
+
+@cache
+def _warn_once(path: Path, keys: str) -> None:
+    _log.warning("%s: ignoring %s, which this version of ganlab does not know", path, keys)
 
 
 def difference(old: DictConfig, new: DictConfig) -> list[str]:
