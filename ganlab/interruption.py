@@ -1,15 +1,15 @@
 """Signals as requests: the run stops where it can be resumed exactly."""
 
 import signal
-import sys
 import threading
 from enum import IntEnum
 from types import FrameType, TracebackType
 from typing import Any
 
 from ganlab import launch
+from ganlab.terminal import say
 
-_STOP = (signal.SIGINT, signal.SIGTERM)
+_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a terminal that is closed
 _REQUEUE = signal.SIGUSR1  # what SLURM is asked to send before the time limit and at pre-emption
 
 _early = threading.Event()  # the signal came before there was a run to stop
@@ -34,8 +34,9 @@ def expect_no_requeue() -> None:
 
 
 class Interruption:
-    """A context in which SIGINT, SIGTERM or SIGUSR1 only raise a flag; a second SIGINT interrupts at once.
+    """A context in which SIGINT, SIGTERM, SIGHUP or SIGUSR1 only raise a flag; a second SIGINT interrupts at once.
 
+    SIGHUP stays ignored where it is, as under ``nohup``.
     Outside the main thread, where Python delivers no signals, it does nothing.
 
     Attributes:
@@ -56,7 +57,10 @@ class Interruption:
         """Take the signals, perhaps back from somebody who took them since; returns who had them."""
         if threading.current_thread() is not threading.main_thread():
             return {}
-        return {number: signal.signal(number, self._handle) for number in (*_STOP, _REQUEUE)}
+        heard = {*_STOP, _REQUEUE}
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+            heard.remove(signal.SIGHUP)
+        return {number: signal.signal(number, self._handle) for number in heard}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -69,5 +73,5 @@ class Interruption:
             self.urgent = True
             raise KeyboardInterrupt
         if not self.request and launch.rank() == 0:
-            print("\nstopping after this iteration; Ctrl-C again stops at once", file=sys.stderr, flush=True)
+            say("\nstopping after this iteration; Ctrl-C again stops at once")
         self.request = max(self.request, Request.REQUEUE if number == _REQUEUE else Request.STOP)

@@ -25,6 +25,8 @@ from ganlab.ranks import Ranks
 def make_trainer(cfg: DictConfig) -> L.Trainer:
     """A Trainer on the hardware that the configuration asks for; raises ConfigError if it is not there."""
     chosen = f"trainer.accelerator={cfg.trainer.accelerator}, trainer.devices={cfg.trainer.devices}"
+    if cfg.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"{chosen}: PyTorch sees no GPU here; trainer=auto takes what there is")
     try:
         trainer = L.Trainer(**lightning_options(cfg), logger=False)
         if trainer.world_size > 1:

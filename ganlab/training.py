@@ -24,6 +24,7 @@ from ganlab.resume import open_folder
 from ganlab.run import Run
 from ganlab.runs import RunFolder
 from ganlab.selection import compare_checkpoints
+from ganlab.terminal import say
 from ganlab.tracking import tracker
 from ganlab.trainer import connect, make_trainer
 
@@ -56,8 +57,11 @@ def _open(cfg: DictConfig, ranks: int) -> tuple[RunFolder, Path | None, str]:
     images = int(checkpoint.stem) if checkpoint else -1
     folder.rewind(images)  # what was written after the checkpoint will be written again
     if images >= cfg.budget.images:
+        say(f"the run {folder.path} has its {cfg.budget.images:,} images already")
         _conclude(folder, images, cfg.budget.images)
         return folder, checkpoint, ""
+    if folder.starts:
+        say(f"going on after {images:,} images" if checkpoint else "no checkpoint yet: starting again")
     if checkpoint and folder.starts and (before := folder.starts[-1].get("ranks", ranks)) != ranks:
         _log.warning(
             "the run %s was on %d ranks and goes on on %d: in the same order of the data, which then make"

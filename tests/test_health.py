@@ -157,7 +157,7 @@ def test_missing_diagnostics_are_no_finding() -> None:
 
 
 def test_in_words() -> None:
-    assert in_words([]) == ["the game was healthy"]
+    assert in_words([]) == ["the doctor found nothing wrong with the game"]
     doctor = judge(ill(ILLNESSES["mode_collapse"]) + ill(ILLNESSES["mode_collapse"]))
     (line,) = in_words([finding.to_dict() for finding in doctor.findings])
     assert line.startswith("mode_collapse, 2,500 to 3,000 images and 1 times more: the samples have become")
@@ -234,7 +234,7 @@ def test_a_healthy_run_is_told_so(
     run = run_of(words, 200, tmp_path)
     assert run.summary["health"] == []
     assert main(["train", str(run.path)]) == 0  # nothing left to do: the last words alone
-    assert "the game was healthy" in capsys.readouterr().out
+    assert "the doctor found nothing wrong with the game" in capsys.readouterr().out
 
 
 def test_a_collapse_can_end_the_run(

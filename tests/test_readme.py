@@ -56,7 +56,7 @@ def test_a_loss_is_added_as_described(tmp_path: Path) -> None:
     for name, text in recipes.items():
         path = tmp_path / "my_configs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.partition("\n")[2] if text.startswith("# my_configs") else text)
+        path.write_text(text)
     done = ganlab("train", "--config-dir", "my_configs", "objective=logistic", "--dry-run", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"loss/d 0\.\d+", done.stdout)

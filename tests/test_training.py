@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from ganlab import training
 from ganlab.checkpoints import load_checkpoint, verifies
 from ganlab.errors import CheckpointError, ConfigError, GanlabError, TrainingError
 from ganlab.gan import GAN
+from ganlab.runs import RunFolder
 from tests.conftest import TINY, crash_after
 
 Compose = Callable[..., DictConfig]
@@ -142,7 +144,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_killed_process_goes_on_bit_for_bit(tiny: Compose, tmp_path: Path, number: signal.Signals) -> None:
     settings = ["budget.images=6400", "evaluation.every=800", "run.name=killed"]
     process = subprocess.Popen(
@@ -164,6 +166,17 @@ def test_a_killed_process_goes_on_bit_for_bit(tiny: Compose, tmp_path: Path, num
     resumed = ganlab.train(tiny(*settings, f"run.root={tmp_path}"))
     whole = ganlab.train(tiny(*settings, "run.name=whole"))
     assert_same_run(whole.path, resumed.path)
+
+
+def test_a_run_whose_reader_has_left_trains_on(tmp_path: Path) -> None:
+    """Of a pipe, as ``ganlab train 2>&1 | head -1``; of a closed terminal after nohup it is the same."""
+    process = subprocess.Popen(
+        ["sh", "-c", f"{shlex.join(command('log.every=8', root=tmp_path))} 2>&1 | head -n 1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    _, said = process.communicate(timeout=120)
+    assert "Traceback" not in said
+    assert RunFolder(tmp_path / "tiny").read_summary()["state"] == "finished"
 
 
 def test_a_finished_run_can_be_extended(tiny: Compose) -> None:

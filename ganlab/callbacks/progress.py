@@ -9,6 +9,7 @@ from tqdm import tqdm
 from ganlab.callbacks.clock import OnClock
 from ganlab.callbacks.health import Health
 from ganlab.callbacks.metrics import MetricsLog
+from ganlab.terminal import perhaps_unheard, say
 
 
 class Progress(OnClock):
@@ -27,7 +28,7 @@ class Progress(OnClock):
     def on_train_start(self, trainer: L.Trainer, pl_module: Any) -> None:
         alone = pl_module.objective.pretrain_images - pl_module.clock.pretrained
         if alone > 0 and trainer.is_global_zero:
-            print(f"first, the discriminator alone on {alone:,} real images", file=sys.stderr, flush=True)
+            say(f"first, the discriminator alone on {alone:,} real images")
         if trainer.is_global_zero and self.terminal:
             format_ = (
                 "{percentage:3.0f}% |{bar:16}| {n_fmt}/{total_fmt} images [{elapsed}<{remaining}] {postfix}"
@@ -39,10 +40,11 @@ class Progress(OnClock):
 
     def act(self, trainer: L.Trainer, gan: Any) -> None:
         if self.bar is not None:
-            self.bar.set_postfix_str(self.text(), refresh=False)
-            self.bar.update(min(gan.clock.images, self.budget) - self.bar.n)
+            with perhaps_unheard():
+                self.bar.set_postfix_str(self.text(), refresh=False)
+                self.bar.update(min(gan.clock.images, self.budget) - self.bar.n)
         elif trainer.is_global_zero and not self.terminal:
-            print(f"{gan.clock.images:>9,} images  {self.text()}", file=sys.stderr, flush=True)
+            say(f"{gan.clock.images:>9,} images  {self.text()}")
 
     def text(self) -> str:
         """Losses, D's mean outputs, speed and the newest FID, as far as they are known; rules that hold now."""
@@ -74,5 +76,6 @@ class Progress(OnClock):
 
     def _close(self) -> None:
         if self.bar is not None:
-            self.bar.close()
+            with perhaps_unheard():
+                self.bar.close()
             self.bar = None

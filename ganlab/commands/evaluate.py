@@ -28,7 +28,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     add("--metrics", type=names, metavar="A,B", help="measure only these, such as fid,is,kid,prc")
     add("--n", type=int, metavar="N", help="samples to measure (evaluation.n_fake)")
-    add("--seeds", type=count, metavar="K", help="mean and spread over K sampling seeds")
+    add("--seeds", type=count, metavar="K", help="mean ± standard deviation over K sampling seeds")
     add(
         "--compare",
         action="append",

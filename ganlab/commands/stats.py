@@ -13,8 +13,10 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    if arguments.out is None or arguments.out.suffix != ".npz":
-        raise UsageError(f"--out must be the name of an .npz file, got '{arguments.out or 'none'}'")
+    if arguments.out is None:
+        raise UsageError("stats needs --out FILE.npz")
+    if arguments.out.suffix != ".npz":
+        raise UsageError(f"--out must be the name of an .npz file, got '{arguments.out}'")
     if not arguments.subject and not any(word.startswith("data=") for word in arguments.settings):
         raise UsageError("stats needs images: ganlab stats DIR --out ref.npz, or data=cifar10")
     from ganlab.countdown import Countdown

@@ -111,6 +111,7 @@ def evaluation_share(lines: Iterable[Mapping[str, Any]], *, at_the_end: float = 
 def _resumed(arguments: argparse.Namespace) -> "DictConfig":
     """The configuration in a run's folder, which goes on in that folder wherever it has moved."""
     from ganlab import config
+    from ganlab.config.schema import leaves
     from ganlab.runs import RunFolder
 
     subject = arguments.subject
@@ -119,6 +120,7 @@ def _resumed(arguments: argparse.Namespace) -> "DictConfig":
     except GanlabError as error:
         choices = config.choices(arguments.config_dir)
         likely = [f"{group}={subject}" for group, names in choices.items() if subject in names]
+        likely += [f"{subject}=VALUE"] if subject in leaves() else []
         raise ConfigError(
             f"{error}; did you mean {' or '.join(likely)}?" if likely else str(error)
         ) from error

@@ -66,6 +66,7 @@ def instantiate(node: DictConfig, key: str, **provided: Any) -> Any:
         ConfigError: the constructor raised ValueError or TypeError.
     """
     mapping = _container(node, key)
+    locate(mapping.get("_target_"), key)  # says what is wrong with it better than Hydra does
     arguments = {name: value for name, value in mapping.items() if name not in EXTRA.get(key, {})}
     try:
         make = hydra.utils.instantiate(arguments, _partial_=True, _convert_="all")

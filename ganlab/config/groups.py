@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 
 from ganlab.errors import ConfigError
@@ -20,7 +21,8 @@ def folders(config_dirs: Sequence[Path | str] = ()) -> list[Path]:
     """The shipped folder, then the user's, absolute.
 
     Raises:
-        ConfigError: a folder does not exist, or has a YAML that one of the folders before it already has.
+        ConfigError: a folder does not exist, or has a YAML that one of the folders before it already has, or
+            whose directive to Hydra stands where Hydra does not see it.
     """
     found = [shipped()]
     for folder in config_dirs:
@@ -32,8 +34,16 @@ def folders(config_dirs: Sequence[Path | str] = ()) -> list[Path]:
             # Hydra would take the first one and never mention the second.
             if taken := next((other for other in found if (other / name).is_file()), None):
                 raise ConfigError(f"{file} has the name of {taken / name}; give it another name")
+            _check_directives(file)
         found.append(path)
     return found
+
+
+def _check_directives(file: Path) -> None:
+    lines = [line for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    seen = list(takewhile(lambda line: line.startswith("# @"), lines))
+    if late := next((line for line in lines[len(seen) :] if line.startswith("# @package")), None):
+        raise ConfigError(f"{file} must begin with '{late}': Hydra does not see it below other lines")
 
 
 def choices(config_dirs: Sequence[Path | str] = ()) -> dict[str, dict[str, Path]]:

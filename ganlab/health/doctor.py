@@ -77,9 +77,9 @@ class Doctor:
 
 
 def in_words(findings: list[dict[str, Any]]) -> list[str]:
-    """Lines for people about the findings of a summary: that the game was healthy, or what was not."""
+    """Lines for people about the findings of a summary: that nothing was wrong with the game, or what was."""
     if not findings:
-        return ["the game was healthy"]
+        return ["the doctor found nothing wrong with the game"]
     lines = []
     for rule in dict.fromkeys(found["rule"] for found in findings):
         same = [found for found in findings if found["rule"] == rule]

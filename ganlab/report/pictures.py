@@ -21,17 +21,26 @@ def sample_pictures(runs: Sequence[RunRecord]) -> list[list[dict[str, Any]]]:
     """For each run pictures ``{at, images, uri}``: its grid of `images` shown for the page's point `at`.
 
     The points are evenly spread over those at which most runs have drawn; where a run has drawn nothing within a
-    tenth of a point, it has no picture there.
+    tenth of a point, it has no picture there.  A run that went on for longer has its newest grid besides, with None
+    for its point.
     """
     grids = [_grids(run.path) for run in runs]
     with_grids = sum(map(bool, grids))
     if not with_grids:
         return [[] for _ in runs]
     points = _points(grids, max(1, min(8, _MOST // with_grids)))
-    each = _BYTES // (with_grids * len(points))
+    later = [max(own, default=0) > 1.1 * points[-1] for own in grids]
+    each = _BYTES // (with_grids * len(points) + sum(later))
     newest = [own[max(own)] for own in grids if own]
     rung = _rung(newest[:: 1 + len(newest) // 8], each)
-    return [[picture for at in points if (picture := _picture(own, at, rung, each))] for own in grids]
+    return [
+        [
+            picture
+            for at in [*points, *([None] if longer else [])]
+            if (picture := _picture(own, at, rung, each))
+        ]
+        for own, longer in zip(grids, later, strict=True)
+    ]
 
 
 def _grids(path: Path) -> dict[int, Path]:
@@ -61,9 +70,10 @@ def _rung(paths: Sequence[Path], each: int) -> int:
     return len(_LADDER) - 1
 
 
-def _picture(grids: dict[int, Path], at: int, rung: int, each: int) -> dict[str, Any] | None:
-    nearest = min(grids, key=lambda images: abs(images - at), default=None)
-    if nearest is None or abs(nearest - at) > 0.1 * at or not (picture := _open(grids[nearest])):
+def _picture(grids: dict[int, Path], at: int | None, rung: int, each: int) -> dict[str, Any] | None:
+    wanted = max(grids, default=0) if at is None else at
+    nearest = min(grids, key=lambda images: abs(images - wanted), default=None)
+    if nearest is None or abs(nearest - wanted) > 0.1 * wanted or not (picture := _open(grids[nearest])):
         return None
     while len(content := _compressed(picture, rung)) > 1.5 * each and rung < len(_LADDER) - 1:
         rung += 1

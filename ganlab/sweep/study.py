@@ -155,7 +155,10 @@ class Study:
         parameters = self.sweep.parameters
         texts = {key: parameters[key].text(value) for key, value in params.items()}
         words = tuple(f"{key}={texts[key]}" for key in parameters)
-        varied = [texts[key] for key, p in parameters.items() if len(p.choices) != 1]
+        short = {
+            key: f"{value:.3g}" if isinstance(value, float) else texts[key] for key, value in params.items()
+        }
+        varied = [short[key] for key, p in parameters.items() if len(p.choices) != 1]
         slug = "-".join(filter(None, (re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("_") for text in varied)))
         name = f"{number:04d}-{slug[:60]}".rstrip("-")
         return Claim(number, words, name, self.lease(number).take(), taken_up)

@@ -19,7 +19,7 @@ from ganlab.sweep.file import SweepFile
 from ganlab.sweep.study import BAD_ENDS, Claim, Study
 from ganlab.sweep.trial import PREEMPTED, TAKEN, TROUBLE, result_file
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 # of one trial before it counts as failed: out of memory, a crash of a driver, a mistake in a class
 _BAD_ENDS = 3
 _POLL = 1.0  # seconds between two looks at the study where everything is at work elsewhere
@@ -28,7 +28,7 @@ _POLL = 1.0  # seconds between two looks at the study where everything is at wor
 class Worker:
     """Works on one study, one trial at a time, each in a process of its own.
 
-    The first Ctrl-C, SIGTERM or SIGUSR1 is passed on to the trial, which saves and stops; the sweep goes on from
+    The first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 is passed on to the trial, which saves and stops; the sweep goes on from
     there when a worker comes back.
 
     Args:
@@ -56,7 +56,10 @@ class Worker:
         Raises:
             GanlabError: a trial stopped for a reason that is not its own; it is taken up again later.
         """
-        previous = {number: signal.signal(number, self._stop) for number in _SIGNALS}
+        heard = set(_SIGNALS)
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # by nohup
+            heard.remove(signal.SIGHUP)
+        previous = {number: signal.signal(number, self._stop) for number in heard}
         self.stopping = self.requeue = Interruption().request == Request.REQUEUE  # it came before we listened
         try:
             waited = False
@@ -174,4 +177,4 @@ class Worker:
         self.stopping = True
         self.requeue = self.requeue or number == signal.SIGUSR1
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM if number == signal.SIGINT else number)
+            self._process.send_signal(number if number == signal.SIGUSR1 else signal.SIGTERM)

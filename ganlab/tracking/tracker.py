@@ -83,6 +83,8 @@ class Tracker:
         self._ask("model", newest, aliases, {"images": images, **told})
 
     def _start(self, directions: Mapping[str, str]) -> None:
+        # before the client first looks at its environment; our own last words say where things are
+        os.environ.setdefault("WANDB_SILENT", "true")
         self._run = WandbRun(
             mode=wandb_mode(self._cfg), options=_options(self._cfg, self._folder), directions=directions,
             finish_timeout=self._cfg.wandb.finish_timeout, earlier=parts(self._folder), warn=self._offline,

@@ -1,7 +1,6 @@
 """One run at Weights & Biases, in the words of its client."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,6 @@ class WandbRun:
     ) -> None:  # fmt: skip
         import wandb
 
-        os.environ.setdefault("WANDB_SILENT", "true")  # our own last words say where things are
         settings = wandb.Settings(
             init_timeout=min(30, finish_timeout), finish_timeout=finish_timeout, finish_timeout_raises=True,
             console="off",  # it would sit between the training and the terminal

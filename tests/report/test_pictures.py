@@ -41,6 +41,15 @@ def test_grids_are_taken_at_the_same_points(tmp_path: Path) -> None:
     assert pictures[3] == []
 
 
+def test_a_run_that_went_on_for_longer_has_its_newest_grid_too(tmp_path: Path) -> None:
+    short = [made_run(tmp_path, name, fid=(5.0, 4.0), grids=True) for name in ("a", "b")]
+    long = made_run(tmp_path, "long", fid=(5.0,) * 20, grids=True)
+    pictures = sample_pictures([record(folder) for folder in (*short, long)])
+    assert [[(p["at"], p["images"]) for p in own] for own in pictures] == [
+        [(1000, 1000), (2000, 2000)], [(1000, 1000), (2000, 2000)], [(1000, 1000), (2000, 2000), (None, 20000)],
+    ]  # fmt: skip
+
+
 def test_the_enlargement_is_undone_and_the_grey_levels_stay(tmp_path: Path) -> None:
     folder = made_run(tmp_path, "a")
     images = np.stack([np.full((1, 8, 8), 40 * i, np.uint8) for i in range(1, 5)])

@@ -11,8 +11,10 @@ function pairTable(body) {
   const rows = found.map((pair) => (sign * pair.value <= 0 ? { ...pair, better: pair.first, worse: pair.second }
     : { ...pair, value: -pair.value, n: [...pair.n].reverse(), better: pair.second, worse: pair.first }));
   const label = ({ group }) => [swatch(group), " ", element("span", { class: "name" }, group.name)];
-  fill(body, element("p", { class: "lead" }, `${rows.filter((pair) => pair.corrected < 0.05).length} of ${found.length} pairs differ in ${view.metric} by more than seed noise; `
-    + `${judged} could be judged, and their p values are corrected for all ${judged} (Holm).`),
+  const lead = !judged ? `None of the ${found.length} pairs has three runs on both sides, so none can be judged.`
+    : `${rows.filter((pair) => pair.corrected < 0.05).length} of ${found.length} pairs differ in ${view.metric} by more than seed noise; `
+      + `${judged} could be judged, and their p values are corrected for all ${judged} (Holm).`;
+  fill(body, element("p", { class: "lead" }, lead),
   table("pairs", [
     { key: "better", label: "better mean", value: (pair) => pair.better.group.name, cell: (pair) => label(pair.better) },
     { key: "worse", label: "other", value: (pair) => pair.worse.group.name, cell: (pair) => label(pair.worse) },
