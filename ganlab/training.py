@@ -9,6 +9,7 @@ import lightning as L
 from omegaconf import DictConfig
 
 from ganlab import config, launch
+from ganlab.data import DataSource
 from ganlab.data.module import TrainingData
 from ganlab.distributed import PlayersStrategy, lost_contact
 from ganlab.errors import ConfigError, GanlabError, TrainingError
@@ -44,15 +45,16 @@ def train(cfg: DictConfig) -> Run:
     """
     parts, trainer = build(cfg), make_trainer(cfg)
     ranks = parts.gan.ranks = connect(trainer)
-    folder, checkpoint, started = ranks.first(lambda: _open(cfg, ranks.size))
+    folder, checkpoint, started = ranks.first(lambda: _open(cfg, parts.source, ranks.size))
     if started:
         _check_shared(folder, started, ranks)
         _fit(cfg, parts, trainer, folder, checkpoint)
     return Run(folder)
 
 
-def _open(cfg: DictConfig, ranks: int) -> tuple[RunFolder, Path | None, str]:
+def _open(cfg: DictConfig, source: DataSource, ranks: int) -> tuple[RunFolder, Path | None, str]:
     """The run's folder, the checkpoint to go on from, and what its environment.json now says; "" if it is done."""
+    source.check()
     folder, checkpoint = open_folder(cfg)
     images = int(checkpoint.stem) if checkpoint else -1
     folder.rewind(images)  # what was written after the checkpoint will be written again

@@ -14,6 +14,7 @@ from ganlab.errors import DataError
 from ganlab.imagefiles.build import decoded, describe, list_of_unreadable
 from ganlab.imagefiles.cache import Cache
 from ganlab.imagefiles.decode import Target
+from ganlab.imagefiles.files import open_images
 from ganlab.places import cache_folder
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,9 @@ class ImageFolder(DataSource):
         self.flip, self.labels, self.unreadable, self.workers = flip, labels, unreadable, workers
         self.target = Target(resolution, channels, smallest)
         self.cache = cache_folder() / "images" if cache is None else Path(cache).expanduser()
+
+    def check(self) -> None:
+        open_images(self.root)
 
     def prefetch(self) -> list[Path]:
         self._labels  # noqa: B018  labels that are asked for and missing are an error by now

@@ -71,6 +71,9 @@ class DataSource(ABC):
         """Whether `split` can do without a download."""
         return True
 
+    def check(self) -> None:  # noqa: B027  most have nothing to look at
+        """Raise DataError where the data cannot be there, at a glance: a run asks before it touches its folder."""
+
     def prefetch(self) -> list[Path]:
         """Download or work out what `split` needs from the disk, unless it is there; returns where it lies.
 

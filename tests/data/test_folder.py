@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from ganlab import training
+from ganlab.cli import main
 from ganlab.data import ImageFolder, MappedSet
 from ganlab.data import module as data_module
 from ganlab.data.module import TrainingData
@@ -179,3 +180,12 @@ def test_the_yaml_builds_and_its_mistakes_are_sentences(
     ):
         with pytest.raises(ConfigError, match=reason):
             build(tiny(*OWN, word))
+
+
+def test_a_run_whose_images_are_missing_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["data=folder", f"data.root={tmp_path / 'mistyped'}", f"run.root={tmp_path / 'runs'}"]
+    assert main(["train", *words, "wandb.mode=disabled", "trainer=cpu"]) == 1
+    assert capsys.readouterr().err == f"ganlab: there is no folder and no zip {tmp_path / 'mistyped'}\n"
+    assert not (tmp_path / "runs").exists()
