@@ -43,7 +43,7 @@ LAYERS = [
     ["imagefiles"],
     ["checkpoints", "config", "game", "interruption", "ranks", "runs", "randomness"],
     ["launch", "protocol"],
-    ["_torchvision", "atomic", "countdown", "errors", "health", "places", "versions"],
+    ["_torchvision", "atomic", "countdown", "errors", "health", "places", "terminal", "versions"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

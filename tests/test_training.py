@@ -148,8 +148,9 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen) -> None:
 def test_a_killed_process_goes_on_bit_for_bit(tiny: Compose, tmp_path: Path, number: signal.Signals) -> None:
     settings = ["budget.images=6400", "evaluation.every=800", "run.name=killed"]
     process = subprocess.Popen(
-        command(*settings, root=tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        command(*settings, root=tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup has it ignored, in children too
+    )  # fmt: skip
     folder = tmp_path / "killed"
     wait_for(lambda: any(folder.glob("checkpoints/[0-9]*.ckpt")), process)
     process.send_signal(number)
