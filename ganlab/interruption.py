@@ -9,7 +9,6 @@ from typing import Any
 from ganlab import launch
 from ganlab.terminal import say
 
-_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C, kill, a terminal that is closed
 _REQUEUE = signal.SIGUSR1  # what SLURM is asked to send before the time limit and at pre-emption
 
 _early = threading.Event()  # the signal came before there was a run to stop
@@ -23,6 +22,12 @@ class Request(IntEnum):
     REQUEUE = 2  # stop, and go on in a new allocation of the same SLURM job
 
 
+def signals_to_hear() -> list[signal.Signals]:
+    """Those that ask to stop: Ctrl-C, kill, SLURM's, and that of a closed terminal unless ``nohup`` has it ignored."""
+    heard = [signal.SIGINT, signal.SIGTERM, _REQUEUE]
+    return heard if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [*heard, signal.SIGHUP]
+
+
 def expect_requeue() -> None:
     """Survive SIGUSR1 from now on, and remember it; to be called before anything slow is imported."""
     signal.signal(_REQUEUE, lambda number, frame: _early.set())
@@ -34,9 +39,8 @@ def expect_no_requeue() -> None:
 
 
 class Interruption:
-    """A context in which SIGINT, SIGTERM, SIGHUP or SIGUSR1 only raise a flag; a second SIGINT interrupts at once.
+    """A context in which `signals_to_hear` only raise a flag; a second SIGINT interrupts at once.
 
-    SIGHUP stays ignored where it is, as under ``nohup``.
     Outside the main thread, where Python delivers no signals, it does nothing.
 
     Attributes:
@@ -57,10 +61,7 @@ class Interruption:
         """Take the signals, perhaps back from somebody who took them since; returns who had them."""
         if threading.current_thread() is not threading.main_thread():
             return {}
-        heard = {*_STOP, _REQUEUE}
-        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-            heard.remove(signal.SIGHUP)
-        return {number: signal.signal(number, self._handle) for number in heard}
+        return {number: signal.signal(number, self._handle) for number in signals_to_hear()}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

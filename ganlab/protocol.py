@@ -15,6 +15,7 @@ OF_ONE_NUMBER = frozenset(
         "samples_sha256", "seed", "torch", "torch_fidelity", "torchvision",
     }
 )  # fmt: skip
+FOREMOST = ("extractor", "n_fake", "reference")  # what a person asks first of how a number was measured
 # What only whoever made the samples knows: where one side does not say, as of a folder of images, it sets none apart.
 OF_THE_SAMPLER = frozenset({"batch_norm", "quantisation", "truncation", "weights_averaged"})
 

@@ -3,12 +3,12 @@
 import argparse
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganlab.commands import Command, UsageError, count
 from ganlab.errors import ConfigError, GanlabError
+from ganlab.terminal import say
 
 if TYPE_CHECKING:
     from ganlab.sweep.file import SweepFile
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = None if arguments.list else arguments.settings
     study = Study(folder, sweep, settings, trials=arguments.trials, sampler=arguments.sampler)
     if sweep.early_terminate:
-        _say("early_terminate is ignored: every trial trains for its whole budget")
+        say("early_terminate is ignored: every trial trains for its whole budget")
     if arguments.slurm:
         return _submit(arguments, study)
     worked = arguments.list or _work(arguments, sweep, study)
@@ -74,15 +74,11 @@ def _work(arguments: argparse.Namespace, sweep: "SweepFile", study: "Study") -> 
         raise ConfigError(
             "each task is a worker of its own; give SLURM one task, and an array for more workers"
         )
-    worker = Worker(study, sweep, arguments.settings, arguments.config_dir, say=_say)
+    worker = Worker(study, sweep, arguments.settings, arguments.config_dir, say=say)
     worker.work()
     if worker.requeue and launch.job():
         launch.requeue()
     return not worker.stopping
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _root(words: list[str]) -> Path:

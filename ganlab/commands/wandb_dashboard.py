@@ -61,14 +61,12 @@ def _measured(api: Any, project: str) -> list[str]:
         for run in itertools.islice(
             api.runs(project, order="-created_at", per_page=_ASKED, lazy=False), _ASKED
         ):
-            names = run.summary.keys()
-            best = [name.removeprefix("best/") for name in names if name.startswith("best/")]
+            there = run.summary.keys()
+            best = [name.removeprefix("best/") for name in there if name.startswith("best/")]
             if found := [name for name in best if better(name)]:
                 return sorted(found, key=lambda name: (not name.startswith("fid"), name))
-    except (
-        Exception
-    ):  # a project that is not there yet; whatever else is wrong is told when the view is saved
-        return []
+    except Exception:
+        return []  # a project that is not there yet; whatever else is wrong is told when the view is saved
     return []
 
 

@@ -22,11 +22,8 @@ def table(result: Result) -> str:
     protocol = result.protocol
     words = [str(protocol["extractor"])] if "extractor" in protocol else []
     words += [f"{protocol['n_fake']:,} samples", f"reference {protocol['reference']}"]
-    words += (
-        [f"mean ± standard deviation of {len(seeds)} sampling seeds"]
-        if isinstance(seeds := protocol.get("seed"), list)
-        else []
-    )
+    if isinstance(seeds := protocol.get("seed"), list):
+        words.append(f"mean ± standard deviation of {len(seeds)} sampling seeds")
     if "weights_averaged" in protocol:
         words.append("averaged weights" if protocol["weights_averaged"] else "raw weights")
         words.append(f"{protocol['images']:,} images seen")

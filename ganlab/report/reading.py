@@ -85,9 +85,8 @@ class RunRecord:
     @cached_property
     def curves(self) -> dict[str, Curve]:
         """Every value of the log by its name; the last one of those at the same number of images."""
-        clocks: dict[
-            bytes, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-        ] = {}  # shared by all values that stand in the same lines
+        # shared by all values that stand in the same lines
+        clocks: dict[bytes, tuple[np.ndarray, ...]] = {}
         found = {}
         for name, column in self.log.columns.items():
             key = column.lines.tobytes()

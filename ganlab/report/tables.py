@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 
 from ganlab.health import in_words
-from ganlab.protocol import differences, fingerprint, how
+from ganlab.protocol import FOREMOST, differences, fingerprint, how
 from ganlab.report.comparison import Group, Pair, by_protocol, direction, group, keys_of, pairs, rankable
 from ganlab.report.reading import RunRecord
 from ganlab.report.settings import LOSS, SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL, Mean
 
 FRESH = ("metric", "last", "best", "images", "samples")
-_MEASURED = ("extractor", "n_fake", "reference")  # what a person asks first of how a number was measured
 
 
 def count(runs: Sequence[RunRecord]) -> str:
@@ -27,7 +26,7 @@ def csv_table(runs: Sequence[RunRecord]) -> str:
     keys = [key for key in varying(runs) if key != "seed"]
     out = io.StringIO()
     head = [
-        "path", "state", "reason", "protocol", *_MEASURED, "seed", "images", "g_steps", "device_seconds", LOSS,
+        "path", "state", "reason", "protocol", *FOREMOST, "seed", "images", "g_steps", "device_seconds", LOSS,
         SETTING, *keys, *metrics, *(f"best_{name}" for name in metrics), *(f"fresh_{name}" for name in FRESH),
     ]  # fmt: skip
     rows = csv.DictWriter(out, head)
@@ -38,7 +37,7 @@ def csv_table(runs: Sequence[RunRecord]) -> str:
             rows.writerow({
                 "path": run.path, "state": run.state.name, "reason": run.state.reason,
                 "protocol": fingerprint(protocol) if protocol else "",
-                **{name: say(protocol[name]) for name in _MEASURED if name in protocol},
+                **{name: say(protocol[name]) for name in FOREMOST if name in protocol},
                 "seed": run.seed, "images": run.state.images, "g_steps": run.last[0], "device_seconds": run.last[1],
                 LOSS: own[LOSS], SETTING: own[SETTING], **{key: say(run.config[key]) for key in keys if key in run.config},
                 **run.final, **{f"best_{name}": value for name, value in run.best.items()},

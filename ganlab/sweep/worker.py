@@ -13,13 +13,12 @@ from typing import Any
 
 from ganlab import config
 from ganlab.errors import ConfigError, GanlabError
-from ganlab.interruption import Interruption, Request
+from ganlab.interruption import Interruption, Request, signals_to_hear
 from ganlab.runs import RunFolder
 from ganlab.sweep.file import SweepFile
 from ganlab.sweep.study import BAD_ENDS, Claim, Study
 from ganlab.sweep.trial import PREEMPTED, TAKEN, TROUBLE, result_file
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 # of one trial before it counts as failed: out of memory, a crash of a driver, a mistake in a class
 _BAD_ENDS = 3
 _POLL = 1.0  # seconds between two looks at the study where everything is at work elsewhere
@@ -28,8 +27,8 @@ _POLL = 1.0  # seconds between two looks at the study where everything is at wor
 class Worker:
     """Works on one study, one trial at a time, each in a process of its own.
 
-    The first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 is passed on to the trial, which saves and stops; the sweep goes on from
-    there when a worker comes back.
+    The first signal to stop is passed on to the trial, which saves and stops; the sweep goes on from there when a
+    worker comes back.
 
     Args:
         settings: what the user sets for every trial.
@@ -56,10 +55,7 @@ class Worker:
         Raises:
             GanlabError: a trial stopped for a reason that is not its own; it is taken up again later.
         """
-        heard = set(_SIGNALS)
-        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # by nohup
-            heard.remove(signal.SIGHUP)
-        previous = {number: signal.signal(number, self._stop) for number in heard}
+        previous = {number: signal.signal(number, self._stop) for number in signals_to_hear()}
         self.stopping = self.requeue = Interruption().request == Request.REQUEUE  # it came before we listened
         try:
             waited = False

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from ganlab import config
-from ganlab.protocol import fingerprint
+from ganlab.protocol import FOREMOST, fingerprint
 from ganlab.runs import RunFolder, environment, write_atomically
 from ganlab.tracking.background import Background
 from ganlab.tracking.records import parts
@@ -19,7 +19,6 @@ from ganlab.tracking.wandb_run import Histogram, WandbRun
 
 _log = logging.getLogger(__name__)
 _HURRY = 15  # seconds for the upload of a run that was asked to stop
-_OF_PROTOCOL = ("extractor", "n_fake", "reference")  # what a person looks for first
 
 
 class Tracker:
@@ -54,7 +53,7 @@ class Tracker:
         """How the numbers are measured that follow, whenever that is new."""
         if (name := fingerprint(protocol)) != self._protocol:
             self._protocol = name
-            known = {field: protocol[field] for field in _OF_PROTOCOL if field in protocol}
+            known = {field: protocol[field] for field in FOREMOST if field in protocol}
             self._ask(
                 "summary", {f"protocol/{field}": value for field, value in ({"id": name} | known).items()}
             )
