@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ganlab.config import groups
+from ganlab.config import bounded_yaml, groups
 from ganlab.config.schema import Config
 from ganlab.config.settings import apply
 from ganlab.config.values import split_word
@@ -36,8 +36,10 @@ def load(path: Path, overrides: Sequence[str] = ()) -> DictConfig:
         ConfigError: the file is missing, is not YAML, or has keys that the schema does not have.
     """
     try:
+        text = path.read_text(encoding="utf-8")
+        bounded_yaml.check(text)
         schema = OmegaConf.structured(Config)
-        cfg = OmegaConf.merge(schema, _without_old_keys(OmegaConf.load(path), schema, path))
+        cfg = OmegaConf.merge(schema, _without_old_keys(OmegaConf.create(text), schema, path))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except Exception as error:  # YAML and OmegaConf share no base class
