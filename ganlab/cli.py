@@ -82,6 +82,9 @@ def _parse(name: str, command: Command, words: Sequence[str]) -> tuple[argparse.
 
 
 def _dispatch(words: Sequence[str]) -> int:
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise UsageError(f"{word!a} is not text in UTF-8; rename what it names")
     if not words or words[0] in ("-h", "--help", "help"):
         print(_top_help(), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2

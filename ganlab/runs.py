@@ -120,7 +120,7 @@ class RunFolder:
             for text in file:
                 try:
                     line = json.loads(text)
-                except ValueError:
+                except (ValueError, RecursionError):  # torn, or brackets without end
                     continue
                 if isinstance(line, dict) and isinstance(line.get("images"), int):
                     yield line

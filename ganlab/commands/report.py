@@ -25,10 +25,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from ganlab.report.page import page
     from ganlab.report.payload import payload
     from ganlab.report.reading import read_runs
+    from ganlab.report.repeats import once, said
     from ganlab.report.tables import count, csv_table, markdown
     from ganlab.runs import write_atomically
 
-    runs = read_runs(find_runs(arguments.subjects))
+    runs = once(read_runs(find_runs(arguments.subjects)))
     view = {"by": arguments.by, "metric": named_metric(runs, by=arguments.by, metric=arguments.metric)}
     out = arguments.out
     if out is None and not (arguments.csv or arguments.md):
@@ -42,7 +43,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for path in written:
         write_atomically(path, texts[path]())
         print(f"{count(runs)}: {path}")
-    return {"runs": len(runs), "written": [str(path) for path in written]}
+    for line in said(runs):
+        print(f"  {line}")
+    left_out = [other.where for run in runs for other in run.repeats]
+    return {"runs": len(runs), "left_out": left_out, "written": [str(path) for path in written]}
 
 
 def examples(arguments: argparse.Namespace) -> str:

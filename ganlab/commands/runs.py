@@ -1,7 +1,9 @@
 """``ganlab runs``: every run under a folder and how it is doing."""
 
 import argparse
+import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +46,13 @@ def table(records: "list[RunRecord]", root: Path) -> str:
 
 def _row(record: "RunRecord", root: Path) -> tuple[str, ...]:
     from ganlab.report.state import duration
+    from ganlab.report.untrusted import text
 
     state, headline = record.state, best(record)
     where = record.path.relative_to(root)
     ago = "" if state.updated is None else f"{duration(time.time() - state.updated)} ago"
     return (
-        record.name if where == Path() else str(where),
+        record.name if where == Path() else text(str(where)),
         state.name,
         "" if state.progress is None else f"{state.progress:.0%}",
         f"{state.images:,}",
@@ -67,10 +70,15 @@ def best(record: "RunRecord") -> tuple[str, float] | None:
 def _entry(record: "RunRecord") -> dict[str, Any]:
     state = record.state
     return {
-        "name": record.name, "path": str(record.path), "state": state.name, "reason": state.reason,
+        "name": record.name, "path": record.where, "state": state.name, "reason": state.reason,
         "images": state.images, "budget": state.budget, "progress": state.progress, "updated": state.updated,
-        "best": dict(record.best), "final": dict(record.final), "problems": list(record.problems),
+        "best": _json(record.best), "final": _json(record.final), "problems": list(record.problems),
     }  # fmt: skip
+
+
+def _json(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Without NaN and infinities, which JSON does not have."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
 
 COMMAND = Command("list the runs below a folder", "[FOLDER]", options, run)

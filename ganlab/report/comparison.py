@@ -11,6 +11,7 @@ from ganlab.config.losses import loss_of
 from ganlab.errors import GanlabError
 from ganlab.protocol import better, identity
 from ganlab.report.reading import RunRecord
+from ganlab.report.repeats import independent
 from ganlab.report.settings import LOSS, SETTING, say, setting_names
 from ganlab.report.statistics import Difference, Mean, difference, holm, mean_over_seeds
 
@@ -23,8 +24,9 @@ def direction(metric: str, runs: Sequence[RunRecord]) -> str | None:
     if way := better(metric):
         return way
     for run in runs:
-        if metric in run.best and metric in run.final and run.best[metric] != run.final[metric]:
-            return "min" if run.best[metric] < run.final[metric] else "max"
+        gap = run.best.get(metric, math.nan) - run.final.get(metric, math.nan)
+        if gap < 0 or gap > 0:
+            return "min" if gap < 0 else "max"
     return None
 
 
@@ -34,7 +36,8 @@ class Group:
 
     Attributes:
         runs: all of them, whatever their state.
-        values: of the metric, of finished runs that have it.
+        values: of the metric, of finished runs that have it; one of each draw, so that they are independent.
+        again: finished runs whose draw another run stands for, of another budget.
         mean: over those, None if there is none.
         mixes: whether the runs differ in more than the seed.
     """
@@ -42,6 +45,7 @@ class Group:
     name: str
     runs: tuple[RunRecord, ...]
     values: tuple[tuple[RunRecord, float], ...]
+    again: tuple[RunRecord, ...]
     mean: Mean | None
     mixes: bool
 
@@ -115,12 +119,14 @@ def group(runs: Sequence[RunRecord], *, by: str, metric: str) -> list[Group]:
 
 
 def _group(name: str, members: Sequence[tuple[RunRecord, str]], metric: str) -> Group:
-    values = [
+    finished = [
         (run, run.final[metric]) for run, _ in members
         if run.state.name == "finished" and math.isfinite(run.final.get(metric, math.nan))
     ]  # fmt: skip
+    values = independent(finished, lambda entry: entry[0])
     return Group(
         name, tuple(run for run, _ in members), tuple(values),
+        tuple(run for run, _ in finished if not any(run is counted for counted, _ in values)),
         mean_over_seeds([value for _, value in values]) if values else None,
         len({setting for _, setting in members}) > 1,
     )  # fmt: skip

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ganlab.report.untrusted import WHOLE, bounded, is_count, text
 from ganlab.runs import RunFolder
 
 _CLOCKS = ("images", "iteration", "seconds")
-_WHOLE = 2**53  # beyond it, a float has no place for every whole number; no run counts so far
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Column:
 
     Attributes:
         lines: (M,), the numbers of the lines that have it, from 0, rising.
-        values: (M,), NaN and infinities as they were written.
+        values: (M,), NaN and infinities as they were written, `bounded`.
     """
 
     lines: np.ndarray
@@ -53,15 +53,11 @@ def read_log(folder: RunFolder) -> Log:
     images, iteration, tables = array("q"), array("q"), _Tables()
     with suppress(OSError):
         for line in folder.read_metrics():
-            if _counts(line["images"]):
+            if is_count(line["images"]):
                 tables.add(len(images), line)
                 images.append(line["images"])
-                iteration.append(line["iteration"] if _counts(line.get("iteration")) else 0)
+                iteration.append(line["iteration"] if is_count(line.get("iteration")) else 0)
     return Log(np.array(images, int), np.array(iteration, int), tables.columns())
-
-
-def _counts(value: Any) -> bool:
-    return type(value) is int and 0 <= value < _WHOLE
 
 
 class _Tables:
@@ -85,12 +81,12 @@ class _Tables:
         for names, (numbers, rows) in self._tables.items():
             table = np.array(rows).reshape(len(numbers), len(names)).T
             for name, values in zip(names, table, strict=True):
-                pieces.setdefault(name, []).append((np.array(numbers, int), values))
+                pieces.setdefault(text(name), []).append((np.array(numbers, int), bounded(values)))
         return {name: _joined(own) for name, own in pieces.items() if name not in _CLOCKS}
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (isinstance(value, int) and abs(value) < _WHOLE)
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < WHOLE)
 
 
 def _joined(pieces: Sequence[tuple[np.ndarray, np.ndarray]]) -> Column:

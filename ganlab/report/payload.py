@@ -13,9 +13,11 @@ from ganlab.protocol import OF_ONE_NUMBER, how
 from ganlab.report.comparison import by_protocol, keys_of, rankable
 from ganlab.report.pictures import sample_pictures
 from ganlab.report.reading import Curve, RunRecord
+from ganlab.report.repeats import kind
 from ganlab.report.settings import LOSS, SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL
 from ganlab.report.thinning import short, thin
+from ganlab.report.untrusted import text
 
 _POINTS = 120_000  # of the health curves of all runs together: some 2 MB
 
@@ -56,15 +58,15 @@ def _value(value: Any) -> Any:
 
 
 def _about(run: RunRecord, name: str) -> dict[str, Any]:
-    state, commit = run.state, run.environment.get("git_commit")
-    notes = run.config.get("run.notes")
+    state = run.state
     one = {key: say(value) for key, value in (run.protocol or {}).items() if key in OF_ONE_NUMBER}
     return {
-        "name": name, "path": str(run.path), "state": state.name, "reason": state.reason,
+        "name": name, "path": run.where, "state": state.name, "reason": state.reason,
         "problems": list(run.problems), "images": state.images, "budget": state.budget,
-        "seed": run.seed, "notes": notes if isinstance(notes, str) else None,
+        "seed": run.seed, "draw": run.draw, "notes": run.config.get("run.notes"),
+        "repeats": [{"path": other.where, "kind": kind(other, run)} for other in run.repeats],
         "findings": [{"rule": f["rule"], "said": said} for f, said in _ill(run)],
-        "commit": commit if isinstance(commit, str) else None, "measured": one,
+        "commit": run.commit, "measured": one,
         "final": {k: short(np.array([v]), 6)[0] for k, v in run.final.items()},
         "best": {k: short(np.array([v]), 6)[0] for k, v in run.best.items()},
         "fresh": {k: short(np.array([v]), 6)[0] if isinstance(v, float) else v for k, v in run.fresh.items()},
@@ -85,7 +87,7 @@ def _names(runs: Sequence[RunRecord]) -> list[str]:
         if not twice:
             break
         names = [
-            "/".join(run.path.absolute().parts[-depth:]) if name in twice else name
+            text("/".join(run.path.absolute().parts[-depth:])) if name in twice else name
             for run, name in zip(runs, names, strict=True)
         ]
     return names

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ganlab.report.reading import RunRecord
+from ganlab.report.untrusted import is_count
 from ganlab.runs import RunFolder
 
 _MOST = 240  # pictures on a page ...
@@ -21,33 +23,42 @@ def sample_pictures(runs: Sequence[RunRecord]) -> list[list[dict[str, Any]]]:
     """For each run pictures ``{at, images, uri}``: its grid of `images` shown for the page's point `at`.
 
     The points are evenly spread over those at which most runs have drawn; where a run has drawn nothing within a
-    tenth of a point, it has no picture there.  A run that went on for longer has its newest grid besides, with None
-    for its point.
+    tenth of a point, it has no picture there.  A run whose newest grid belongs to no point, as it went on for longer or
+    ended long before, has it besides, with None for its point.
     """
     grids = [_grids(run.path) for run in runs]
     with_grids = sum(map(bool, grids))
     if not with_grids:
         return [[] for _ in runs]
     points = _points(grids, max(1, min(8, _MOST // with_grids)))
-    later = [max(own, default=0) > 1.1 * points[-1] for own in grids]
-    each = _BYTES // (with_grids * len(points) + sum(later))
+    chosen = [_chosen(own, points) for own in grids]
+    each = _BYTES // sum(map(len, chosen))
     newest = [own[max(own)] for own in grids if own]
     rung = _rung(newest[:: 1 + len(newest) // 8], each)
     return [
-        [
-            picture
-            for at in [*points, *([None] if longer else [])]
-            if (picture := _picture(own, at, rung, each))
-        ]
-        for own, longer in zip(grids, later, strict=True)
+        [picture for at, images in mine.items() if (picture := _picture(own[images], at, images, rung, each))]
+        for own, mine in zip(grids, chosen, strict=True)
     ]
 
 
 def _grids(path: Path) -> dict[int, Path]:
     try:
-        return {int(grid.stem): grid for grid in RunFolder(path).sample_grids() if grid.stem.isdecimal()}
+        grids = {int(grid.stem): grid for grid in RunFolder(path).sample_grids() if grid.stem.isdecimal()}
     except OSError:
         return {}
+    return {images: grid for images, grid in grids.items() if is_count(images) and grid.is_file()}
+
+
+def _chosen(grids: dict[int, Path], points: Sequence[int]) -> dict[int | None, int]:
+    """By point, the nearest grid if it is near; and the newest without a point, unless a point has it."""
+    if not grids:
+        return {}
+    near = {at: min(grids, key=lambda images: abs(images - at)) for at in points}
+    chosen: dict[int | None, int] = {at: i for at, i in near.items() if abs(i - at) <= 0.1 * at}
+    newest = max(grids)
+    if max(chosen.values(), default=-1) < 0.9 * newest:
+        chosen[None] = newest
+    return chosen
 
 
 def _points(grids: Sequence[dict[int, Path]], most: int) -> list[int]:
@@ -70,23 +81,24 @@ def _rung(paths: Sequence[Path], each: int) -> int:
     return len(_LADDER) - 1
 
 
-def _picture(grids: dict[int, Path], at: int | None, rung: int, each: int) -> dict[str, Any] | None:
-    wanted = max(grids, default=0) if at is None else at
-    nearest = min(grids, key=lambda images: abs(images - wanted), default=None)
-    if nearest is None or abs(nearest - wanted) > 0.1 * wanted or not (picture := _open(grids[nearest])):
+def _picture(grid: Path, at: int | None, images: int, rung: int, each: int) -> dict[str, Any] | None:
+    if not (picture := _open(grid)):
         return None
     while len(content := _compressed(picture, rung)) > 1.5 * each and rung < len(_LADDER) - 1:
         rung += 1
     return {
-        "at": at, "images": nearest, "uri": "data:image/jpeg;base64," + base64.b64encode(content).decode(),
+        "at": at, "images": images, "uri": "data:image/jpeg;base64," + base64.b64encode(content).decode(),
     }  # fmt: skip
 
 
 def _open(path: Path) -> Image.Image | None:
     try:
-        with Image.open(path) as file:
-            return _natural(file.convert("L" if file.mode in ("1", "L") else "RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # torn by a crash
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                return _natural(file.convert("L" if file.mode in ("1", "L") else "RGB"))
+    except Exception:  # torn by a crash; what decoders raise then is anything
         return None
 
 

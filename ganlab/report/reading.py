@@ -1,7 +1,7 @@
 """One run as its folder tells it: still training, torn by a crash or half deleted, it is read as far as it goes."""
 
-import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from ganlab.config.files import flat
 from ganlab.errors import GanlabError
+from ganlab.report.draw import draw
+from ganlab.report.files import read_config, read_starts, read_summary
 from ganlab.report.log import Log, read_log
 from ganlab.report.state import State, read_state
+from ganlab.report.untrusted import text
 from ganlab.runs import RunFolder
-
-try:
-    from yaml import CSafeLoader as _Loader
-except ImportError:  # PyYAML without its C part is the same, slower
-    from yaml import SafeLoader as _Loader
 
 
 @dataclass(frozen=True)
@@ -52,12 +48,16 @@ class RunRecord:
         state: how it is doing.
         config: values by dotted key; empty if the file is gone.
         final, best: metrics as the summary has them.
-        fresh: the last and the best checkpoint on fresh samples, as `_fresh` has it; empty if nobody compared them.
+        fresh: the last and the best checkpoint on fresh samples: ``metric``, its value ``last`` and ``best``, at ``images``
+            of the best, on how many ``samples``; empty if nobody compared them.
         protocol: how final and best were measured; None: nobody says.
-        environment: of its last start.
         findings: what the rules of `ganlab.health` found, as the summary has them.
+        draw: what runs share whose values are not independent, see `ganlab.report.draw`; None: cannot be told.
+        start: names the run wherever its folder was copied to; None if not known.
+        commit: of ganlab at its last start.
         log: metrics.jsonl.
         problems: what could not be read.
+        repeats: runs that are left out for this one, see `ganlab.report.repeats`.
     """
 
     path: Path
@@ -67,14 +67,23 @@ class RunRecord:
     best: Mapping[str, float]
     fresh: Mapping[str, Any]
     protocol: Mapping[str, Any] | None
-    environment: Mapping[str, Any]
     findings: tuple[dict[str, Any], ...]
+    draw: str | None
+    start: str | None
+    commit: str | None
     log: Log = field(repr=False)
     problems: tuple[str, ...] = ()
+    repeats: "tuple[RunRecord, ...]" = ()
 
     @property
     def name(self) -> str:
-        return self.path.name or str(self.path)
+        """Of its folder, as it can be shown."""
+        return text(self.path.name) or self.where
+
+    @property
+    def where(self) -> str:
+        """Its folder, as it can be shown."""
+        return text(str(self.path))
 
     @property
     def seed(self) -> str | None:
@@ -123,7 +132,7 @@ class RunRecord:
     def _clock(self) -> tuple[np.ndarray, np.ndarray]:
         speed, devices = self.log.column("time/images_per_s"), self.log.column("time/devices")
         on = np.full(len(self.log), float(self._configured_devices))
-        told = devices.values > 0
+        told = np.isfinite(devices.values) & (devices.values > 0)
         on[devices.lines[told]] = devices.values[told]
         images = self.log.images[speed.lines]
         good = np.isfinite(speed.values) & (speed.values > 0) & (images > 0)
@@ -134,32 +143,27 @@ class RunRecord:
 
     @property
     def _configured_devices(self) -> int:
-        devices, nodes = self.config.get("trainer.devices"), self.config.get("trainer.num_nodes", 1)
+        devices = self.config.get("trainer.devices")
         count = len(devices) if isinstance(devices, list) else devices
-        return count * nodes if isinstance(count, int) and count > 0 else 1
+        return (
+            max(1, count) * max(1, self.config.get("trainer.num_nodes", 1)) if isinstance(count, int) else 1
+        )
 
 
 def read_run(path: Path) -> RunRecord:
     """Read what there is of a run; what is missing or damaged is named in its `problems`."""
-    folder, problems = RunFolder(path), []
-    summary, problem = _mapping(path / "summary.json", json.loads)
-    problems += problem
-    config, problem = _mapping(folder.config, lambda text: yaml.load(text, _Loader))
-    problems += problem
-    starts, problem = _parsed(path / "environment.json", json.loads)
-    problems += problem
+    folder, problems = RunFolder(path), list[str]()
+    summary = read_summary(folder, problems)
+    config = read_config(folder, problems)
+    starts = read_starts(folder, problems)
     log = read_log(folder)
-    if not folder.metrics.is_file():
+    if not os.path.isfile(folder.metrics):
         problems.append("no metrics.jsonl")
-    environment = starts[-1] if isinstance(starts, list) and starts and isinstance(starts[-1], dict) else {}
-    config = flat(config) if config else {}
-    protocol = summary.get("protocol")
     return RunRecord(
-        path=path, state=read_state(folder, summary, config, environment, log), config=config,
-        final=_numbers(summary.get("final")), best=_numbers(summary.get("best")),
-        fresh=_fresh(summary.get("selection")),
-        protocol=protocol if isinstance(protocol, dict) and protocol else None,
-        environment=environment, findings=_findings(summary.get("health")), log=log, problems=tuple(problems),
+        path=path, state=read_state(folder, summary, config, starts, log), config=config,
+        final=summary.final, best=summary.best, fresh=summary.fresh, protocol=summary.protocol,
+        findings=summary.findings, draw=draw(config, log), start=starts.first, commit=starts.commit, log=log,
+        problems=tuple(problems),
     )  # fmt: skip
 
 
@@ -169,49 +173,3 @@ def read_runs(paths: Iterable[Path]) -> list[RunRecord]:
     if not any(run.config or len(run.log) or run.final for run in runs):
         raise GanlabError("none of these runs can be read: " + "; ".join(runs[0].problems))
     return runs
-
-
-def _parsed(path: Path, parse: Any) -> tuple[Any, list[str]]:
-    try:
-        return parse(path.read_text(encoding="utf-8")), []
-    except FileNotFoundError:
-        return None, [f"no {path.name}"]
-    except OSError as error:
-        return None, [f"{path.name} cannot be read: {error.strerror}"]
-    except (ValueError, yaml.YAMLError):
-        return None, [f"{path.name} is damaged"]
-
-
-def _mapping(path: Path, parse: Any) -> tuple[dict[str, Any], list[str]]:
-    value, problems = _parsed(path, parse)
-    if isinstance(value, dict):
-        return value, []
-    return {}, problems or [f"{path.name} is damaged"]
-
-
-def _fresh(selection: Any) -> dict[str, Any]:
-    """``metric``, its value ``last`` and ``best``, at ``images`` of the best, on how many ``samples``."""
-    try:
-        last, best = selection["last"], selection["best"]
-        protocol = best["protocol"]
-        return {
-            "metric": str(selection["metric"]), "last": float(last["value"]), "best": float(best["value"]),
-            "images": int(protocol["images"]), "samples": f"{len(protocol['seed'])} x {int(protocol['n_fake']):,}",
-        }  # fmt: skip
-    except (KeyError, TypeError, ValueError):
-        return {}
-
-
-def _findings(value: Any) -> tuple[dict[str, Any], ...]:
-    """Those that are whole."""
-    kinds = {"rule": str, "sentence": str, "remedy": str, "first_images": int, "last_images": int}
-    found = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-    return tuple(
-        entry for entry in found if all(isinstance(entry.get(name), kind) for name, kind in kinds.items())
-    )
-
-
-def _numbers(value: Any) -> dict[str, float]:
-    if not isinstance(value, dict):
-        return {}
-    return {k: float(v) for k, v in value.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}

@@ -1,27 +1,16 @@
 """What a run was set to, in few words: the name of its loss, and what else sets it apart from the other runs."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganlab.config.losses import loss_of
+from ganlab.report.draw import beside_setting
 from ganlab.report.reading import RunRecord
 
 SETTING, LOSS = "setting", "loss"  # keys of every run beside those of its configuration
 
 _COLUMNS = ("images", "iteration", "seconds", "seed")  # of tables, where they mean something else
-
-# What two runs may differ in and still be two seeds of one setting; an evaluation that differs shows in the protocol.
-_NO_SETTING = (
-    "seed",
-    "run",
-    "wandb",
-    "log",
-    "checkpoint",
-    "samples",
-    "evaluation",
-    "data.root",
-    "trainer.accelerator",
-)
 
 
 def varying(runs: Sequence[RunRecord]) -> list[str]:
@@ -37,31 +26,33 @@ def setting_names(runs: Sequence[RunRecord]) -> list[str]:
     apart = {}
     for loss in dict.fromkeys(losses):
         alike = [run for run, own in zip(runs, losses, strict=True) if own == loss]
-        apart[loss] = [key for key in varying(alike) if not _beside_setting(key)]
+        apart[loss] = _short([key for key in varying(alike) if not beside_setting(key)])
     return [_setting(run, loss, apart[loss]) for run, loss in zip(runs, losses, strict=True)]
 
 
-def _beside_setting(key: str) -> bool:
-    return any(key == name or key.startswith(f"{name}.") for name in _NO_SETTING)
-
-
-def _setting(run: RunRecord, loss: str, keys: Sequence[str]) -> str:
+def _setting(run: RunRecord, loss: str, keys: Mapping[str, str]) -> str:
     words = [
-        f"{_short(key, keys)}={_last_word(key, say(run.config[key]))}" for key in keys if key in run.config
+        f"{short}={_last_word(key, say(run.config[key]))}" for key, short in keys.items() if key in run.config
     ]
     return " · ".join([loss, *words])
 
 
-def _short(key: str, keys: Sequence[str]) -> str:
-    """The last words of a dotted key that tell it from the others and from columns; a class by what it is for."""
-    if key.endswith("._target_"):
-        return key.removesuffix("._target_").rpartition(".")[2]
+def _short(keys: Sequence[str]) -> dict[str, str]:
+    """The last words of each dotted key that tell it from the others and from columns; a class by what it is for."""
+    shared = Counter(tail for key in keys for tail in _tails(key))
+    found = {}
+    for key in keys:
+        telling = (tail for tail in _tails(key) if shared[tail] == 1 and tail not in _COLUMNS)
+        found[key] = next(telling, key)
+        if key.endswith("._target_"):
+            found[key] = key.removesuffix("._target_").rpartition(".")[2]
+    return found
+
+
+def _tails(key: str) -> list[str]:
+    """``a.b.c``: c, b.c, a.b.c."""
     words = key.split(".")
-    for n in range(1, len(words)):
-        tail = ".".join(words[-n:])
-        if tail not in _COLUMNS and sum(other == tail or other.endswith(f".{tail}") for other in keys) == 1:
-            return tail
-    return key
+    return [".".join(words[-n:]) for n in range(1, len(words) + 1)]
 
 
 def _last_word(key: str, value: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ganlab.report.files import Starts, Summary
 from ganlab.report.log import Log
 from ganlab.runs import RunFolder, has_died
 
-STATES = ("running", "finished", "preempted", "failed", "stale", "unknown")
 _SILENCE = 15 * 60.0  # seconds a run may be silent, whatever it does ...
 _LONG = 10  # ... or so many times as long as its longest work so far took
 
@@ -41,21 +41,16 @@ class State:
 
 
 def read_state(
-    folder: RunFolder, summary: Mapping[str, Any], config: Mapping[str, Any],
-    environment: Mapping[str, Any], log: Log,
-) -> State:  # fmt: skip
+    folder: RunFolder, summary: Summary, config: Mapping[str, Any], starts: Starts, log: Log
+) -> State:
     """The state of a run from what is in its folder."""
-    name = summary.get("state")
-    name = name if name in STATES else "unknown"
-    reason = summary.get("reason") if isinstance(summary.get("reason"), str) else None
+    name, reason = summary.state, summary.reason
     updated = _last_write(folder)
-    if name == "running" and (why := _why_stale(environment, log, updated)):
+    if name == "running" and (why := _why_stale(starts, log, updated)):
         name, reason = "stale", why
     logged = int(log.images.max(initial=0))
-    told = summary.get("images")
-    images = told if isinstance(told, int) and name != "running" else logged
-    budget = config.get("budget.images")
-    return State(name, reason, max(images, logged), budget if isinstance(budget, int) else None, updated)
+    told = logged if name == "running" else summary.images or 0
+    return State(name, reason, max(told, logged), config.get("budget.images"), updated)
 
 
 def _last_write(folder: RunFolder) -> float | None:
@@ -69,10 +64,9 @@ def _last_write(folder: RunFolder) -> float | None:
     return max(written, default=None)
 
 
-def _why_stale(environment: Mapping[str, Any], log: Log, updated: float | None) -> str | None:
-    known = environment.get("process")
-    if isinstance(known, dict) and isinstance(known.get("pid"), int) and has_died(known):
-        return f"process {known['pid']} is gone without a word"
+def _why_stale(starts: Starts, log: Log, updated: float | None) -> str | None:
+    if starts.process is not None and has_died(starts.process):
+        return f"process {starts.process['pid']} is gone without a word"
     silence = time.time() - (updated or 0.0)
     if silence > max(_SILENCE, _LONG * _longest_work(log)):
         return f"nothing written for {duration(silence)}"

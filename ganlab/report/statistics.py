@@ -13,7 +13,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over n seeds; `half` is half its 95 % t interval, None below three seeds."""
+    """A mean over n seeds; `half` is half its 95 % t interval, None where n < 3 or equal values leave no spread to tell."""
 
     value: float
     half: float | None
@@ -41,9 +41,9 @@ class Difference:
 def mean_over_seeds(values: Sequence[float]) -> Mean:
     """Mean and t interval of (n,) values, n >= 1."""
     x = np.asarray(values, dtype=float)
-    if len(x) < LEAST:
-        return Mean(float(x.mean()), None, len(x))
-    return Mean(float(x.mean()), _half(len(x) - 1, x.std(ddof=1) / math.sqrt(len(x))), len(x))
+    error = x.std(ddof=1) / math.sqrt(len(x)) if len(x) >= LEAST else 0.0
+    half = _half(len(x) - 1, error) if _is_spread(error, x) else None
+    return Mean(float(x.mean()), half, len(x))
 
 
 def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
@@ -62,7 +62,7 @@ def difference(first: Mapping[int, float], second: Mapping[int, float]) -> Diffe
         u, v = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
         spread = u**2 / (len(a) - 1) + v**2 / (len(b) - 1)
         test, freedom, error = "Welch", (u + v) ** 2 / spread if spread else math.nan, math.sqrt(u + v)
-    if not error > 1e-12 * max(abs(a).max(), abs(b).max()):  # rounding alone
+    if not _is_spread(error, a, b):
         return Difference(value, None, n)
     p = 2 * float(stdtr(freedom, -abs(value / error)))
     return Difference(value, test, n, _half(freedom, error), p)
@@ -75,6 +75,11 @@ def holm(p: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p) - rank) * p[i]))
         adjusted[i] = largest
     return adjusted
+
+
+def _is_spread(error: float, *values: np.ndarray) -> bool:
+    """Whether values differ by more than rounding."""
+    return error > 1e-12 * max(abs(x).max() for x in values)
 
 
 def _half(freedom: float, error: float) -> float:

@@ -7,12 +7,16 @@ from collections.abc import Iterable, Sequence
 
 from ganlab.health import in_words
 from ganlab.protocol import FOREMOST, differences, fingerprint, how
+from ganlab.report import repeats
 from ganlab.report.comparison import Group, Pair, by_protocol, direction, group, keys_of, pairs, rankable
 from ganlab.report.reading import RunRecord
 from ganlab.report.settings import LOSS, SETTING, say, varying
 from ganlab.report.statistics import LEAST, LEVEL, Mean
 
 FRESH = ("metric", "last", "best", "images", "samples")
+_ABOUT = (
+    "path", "repeats", "state", "reason", "protocol", *FOREMOST, "seed", "images", "g_steps", "device_seconds", LOSS, SETTING,
+)  # fmt: skip
 
 
 def count(runs: Sequence[RunRecord]) -> str:
@@ -21,27 +25,44 @@ def count(runs: Sequence[RunRecord]) -> str:
 
 
 def csv_table(runs: Sequence[RunRecord]) -> str:
-    """One row a run: state, cost, loss, every key that differs, final and best metrics, and how they were measured."""
+    """One row a run: state, cost, loss, every key that differs, final and best metrics, and how they were measured.
+
+    A metric with the name of another column stands under ``metric:NAME``.
+    """
     metrics = list(dict.fromkeys(name for run in runs for name in (*run.final, *run.best)))
-    keys = [key for key in varying(runs) if key != "seed"]
+    keys = [key for key in varying(runs) if key not in _ABOUT]
+    taken = {
+        *_ABOUT,
+        *keys,
+        *(f"{way}_{name}" for way, names in (("best", metrics), ("fresh", FRESH)) for name in names),
+    }
+    columns = {name: f"metric:{name}" if name in taken else name for name in metrics}
     out = io.StringIO()
-    head = [
-        "path", "state", "reason", "protocol", *FOREMOST, "seed", "images", "g_steps", "device_seconds", LOSS,
-        SETTING, *keys, *metrics, *(f"best_{name}" for name in metrics), *(f"fresh_{name}" for name in FRESH),
-    ]  # fmt: skip
-    rows = csv.DictWriter(out, head)
+    rows = csv.DictWriter(
+        out,
+        [
+            *_ABOUT,
+            *keys,
+            *columns.values(),
+            *(f"best_{name}" for name in metrics),
+            *(f"fresh_{name}" for name in FRESH),
+        ],
+    )
     rows.writeheader()
     for lot in by_protocol(runs):
         for run, own in zip(lot, keys_of(lot), strict=True):
             protocol = run.protocol or {}
             rows.writerow({
-                "path": run.path, "state": run.state.name, "reason": run.state.reason,
+                **{key: say(run.config[key]) for key in keys if key in run.config},
+                **{columns[name]: value for name, value in run.final.items()},
+                **{f"best_{name}": value for name, value in run.best.items()},
+                **{f"fresh_{name}": value for name, value in run.fresh.items()},
+                "path": run.where, "repeats": " ".join(other.where for other in run.repeats),
+                "state": run.state.name, "reason": run.state.reason,
                 "protocol": fingerprint(protocol) if protocol else "",
                 **{name: say(protocol[name]) for name in FOREMOST if name in protocol},
                 "seed": run.seed, "images": run.state.images, "g_steps": run.last[0], "device_seconds": run.last[1],
-                LOSS: own[LOSS], SETTING: own[SETTING], **{key: say(run.config[key]) for key in keys if key in run.config},
-                **run.final, **{f"best_{name}": value for name, value in run.best.items()},
-                **{f"fresh_{name}": value for name, value in run.fresh.items()},
+                LOSS: own[LOSS], SETTING: own[SETTING],
             })  # fmt: skip
     return out.getvalue()
 
@@ -60,6 +81,8 @@ def markdown(runs: Sequence[RunRecord], *, by: str, metric: str | None) -> str:
     if chosen := [run for run in runs if run.fresh]:
         rows = [[run.name, *(say(run.fresh[name]) for name in FRESH)] for run in chosen]
         parts += ["## Last and best checkpoint, on fresh samples", _table(["run", *FRESH], rows)]
+    if alike := repeats.said(runs):
+        parts += ["## Copies and reruns", repeats.SAID, _bullets(alike)]
     if failed := [run for run in runs if run.state.name in ("failed", "stale", "unknown") or run.problems]:
         parts += ["## Failed, stale and damaged runs", _bullets(map(_trouble, failed))]
     if ill := [
@@ -83,12 +106,16 @@ def _ranking(lot: Sequence[RunRecord], by: str, metric: str, metrics: Sequence[s
     better = "higher" if direction(metric, lot) == "max" else "lower"
     said = (
         f"Final values of finished runs, mean ± half the {LEVEL:.0%} t interval over seeds"
-        f" (none below {LEAST}); {better} {metric} is better."
+        f" (none below {LEAST}, nor where all values are the same); {better} {metric} is better."
     )
-    found = [said, _table(["#", by, "n", metric, "images", "G steps", "GPU-s", *others], rows)]
+    found = [said, _table(["#", by, "n", metric, "images", "G steps", "device-s", *others], rows)]
     if mixed := [g.name for g in groups if g.mixes]:
         found.append(
             f"Differ in more than the seed, so that intervals cover more than its noise: {', '.join(mixed)}."
+        )
+    if again := [run.name for g in groups for run in g.again]:
+        found.append(
+            f"The same seed, configuration and data count once in a group, at the largest budget; not counted again: {', '.join(again)}."
         )
     if len({run.state.budget for g in groups for run, _ in g.values}) > 1:
         found.append("The runs were trained for unlike budgets.")
@@ -154,11 +181,11 @@ def _mean(mean: Mean | None) -> str:
 
 
 def with_half(value: float, half: float) -> str:
-    """A value and half its interval with the same places, two digits of the half at least."""
-    places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 4
+    """A value and half its interval (> 0) with the same places, two digits of the half at least."""
+    places = max(0, 1 - math.floor(math.log10(half)))
     if places > 6 or abs(value) >= 1e6:
         return f"{value:.4g} ± {half:.2g}"
-    return f"{value:.{places}f} ± {half:.{places}f}" if half > 0 else f"{value:.4g} ± 0"
+    return f"{value:.{places}f} ± {half:.{places}f}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

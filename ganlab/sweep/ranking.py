@@ -1,5 +1,7 @@
 """What a sweep has found: its trials, best first among those that were measured alike."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -25,6 +27,20 @@ def _row(study: Study, trial: FrozenTrial) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _once(found: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Trials by their parameters, the seed among them or the same for all: trained again, they tell nothing new."""
+    alike: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = {}
+    for row in found:
+        alike.setdefault(tuple(sorted(row["parameters"].items())), []).append(row)
+    return list(alike.values())
+
+
+def _line(same: Sequence[dict[str, Any]]) -> str:
+    first, *others = same
+    again = f"  (the same parameters: {', '.join(Path(row['run']).name for row in others)})" if others else ""
+    return f"  {first['value']:<10.5g} {first['run']}{again}"
+
+
 def table(study: Study, *, best: int = 10) -> str:
     """The best trials of each protocol, then those that failed with their reasons."""
     found = rows(study)
@@ -37,10 +53,12 @@ def table(study: Study, *, best: int = 10) -> str:
         apart = f" (protocol {number} of {len(groups)}; never ranked together)" if len(groups) > 1 else ""
         goal = study.sweep.goal.removesuffix("e")
         lines.append(f"{study.sweep.metric}, {goal}ed{apart}, one run each:")
-        group.sort(key=lambda row: row["value"], reverse=study.sweep.goal == "maximize")
-        lines += [f"  {row['value']:<10.5g} {row['run']}" for row in group[:best]]
-        if len(group) > best:
-            lines.append(f"  ... and {len(group) - best} more")
+        ranked = sorted(
+            _once(group), key=lambda same: same[0]["value"], reverse=study.sweep.goal == "maximize"
+        )
+        lines += [_line(same) for same in ranked[:best]]
+        if len(ranked) > best:
+            lines.append(f"  ... and {len(ranked) - best} more")
     failed = [row for row in found if row["state"] == "failed"]
     if failed:
         lines.append("failed:")

@@ -80,7 +80,9 @@ def test_report_writes_a_page_here_unless_told_otherwise(
     assert capsys.readouterr().out == "1 run: report.html\n"
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     assert cli.main(["report", "runs", "--csv", "sub/runs.csv", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"runs": 8, "written": ["sub/runs.csv"]}
+    assert json.loads(capsys.readouterr().out) == {
+        "runs": 8, "left_out": [], "written": ["sub/runs.csv"],
+    }  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "runs", "sub"]
 
 
@@ -124,7 +126,7 @@ def test_markdown_ranks_protocols_apart(runs: Path, tmp_path: Path) -> None:
         for line in first.splitlines()
         if line.startswith("|")
     ]
-    assert rows[0][3:7] == ["fid\\_digits", "images", "G steps", "GPU-s"]
+    assert rows[0][3:7] == ["fid\\_digits", "images", "G steps", "device-s"]
     assert rows[2][:7] == ["1", "hinge", "3 of 3", "12.5 ± 4.5", "2,000", "20", "4"]
     assert rows[3][:3] == ["2", "non\\_saturating", "3 of 4"]
     assert rows[6][:2] == ["hinge", "non\\_saturating"]

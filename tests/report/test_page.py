@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 from scipy import stats
 
 from ganlab import cli
+from ganlab.images import save_grid
 from ganlab.report.comparison import by_protocol, group, pairs
 from ganlab.report.finding import find_runs
 from ganlab.report.reading import read_runs
 from ganlab.report.tables import with_half
 from ganlab.runs import RunFolder
 from tests.chromium import EXECUTABLE, Chromium
+from tests.report.damage import damaged_runs
 from tests.report.folders import PROTOCOL, made_run, selection
 
 FIDS = {"hinge": [11.0, 14.0, 12.5], "minimax": [30.0, 37.0, 31.0], "wgan_gp": [13.0, 10.5, 18.0]}
@@ -163,18 +166,17 @@ def test_numbers_have_the_places_of_their_interval(shown: Chromium) -> None:
         (902.2, 337.1),
         (12.5, 4.46),
         (0.00123, 0.00034),
-        (0.0, 0.0),
         (1e7, 3e5),
         (-94.04, 53.6),
         (5.0, 0.996),
     ]
     said = [with_half(*pair) for pair in pairs]
-    assert said[:4] == ["902 ± 337", "12.5 ± 4.5", "0.00123 ± 0.00034", "0 ± 0"]
+    assert said[:3] == ["902 ± 337", "12.5 ± 4.5", "0.00123 ± 0.00034"]
     written = shown.evaluate(
         f"{[list(pair) for pair in pairs]}.map(([value, half]) => withHalf(value, half))"
     )
     plain = [text.replace("−", "-") for text in written]
-    assert plain[:4] + plain[5:] == said[:4] + said[5:]
+    assert plain[:3] + plain[4:] == said[:3] + said[4:]
     assert shown.evaluate("raw(0.000123456789)") == "0.000123456789"  # to be copied
 
 
@@ -332,6 +334,123 @@ def test_light_and_dark(shown: Chromium) -> None:
     assert shown.evaluate(colour) != before
     shown.click("#theme")
     assert shown.evaluate(colour) == before
+
+
+HOSTILE_METRICS = (
+    "__proto__",
+    "constructor",
+    "toString",
+    "hasOwnProperty",
+    "fid_</script>",
+    "is_\ud800",
+    "precision_",
+)
+
+
+def test_hostile_metrics_and_damaged_runs_spoil_no_page(
+    browser: Chromium, runs: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "runs"
+    for seed in range(3):
+        shutil.copytree(runs / f"hinge-{seed}", root / f"hinge-{seed}")
+    damaged_runs(runs / "minimax-0", root, range(20))
+    for seed in (0, 1, 2):
+        folder = RunFolder(shutil.copytree(runs / f"wgan_gp-{seed}", root / f"hostile-{seed}"))
+        final = {**folder.read_summary()["final"], **dict.fromkeys(HOSTILE_METRICS, 3.0 + seed)}
+        protocol = {**PROTOCOL, "__proto__": {"toString": [None]}, "constructor": "x"}
+        best = {name: value - 1 for name, value in final.items()}
+        folder.write_summary(final=final, best=best, protocol=protocol if seed == 2 else PROTOCOL)
+        for images in (1000, 2000, 3000):
+            stamp = {"images": images, "iteration": images // 100}
+            measured = {f"eval/{name}": 1e16 + images for name in HOSTILE_METRICS}
+            folder.append_metrics({**stamp, **dict.fromkeys(HOSTILE_METRICS, 1e38), **measured})
+        folder.config.write_text(
+            folder.config.read_text() + "__proto__: {constructor: 1}\ntoString: [.nan]\n"
+        )
+    page = tmp_path / "page.html"
+    assert cli.main(["report", str(root), "--out", str(page), "--by", "loss"]) == 0
+    browser.open(page)
+    browser.wait("document.querySelectorAll('section .body:empty').length === 0")
+    scores = dict(zip(column(browser, "leaderboard", 2), column(browser, "leaderboard", 4), strict=True))
+    assert scores["hinge"] == "12.5 ± 3.7"
+    measured = browser.evaluate("metrics()")
+    assert {"__proto__", "constructor", "toString", "hasOwnProperty", "fid_</script>"} <= set(measured)
+    assert browser.evaluate("Object.prototype.toString.call({})") == "[object Object]"
+    for name in measured:
+        choose(browser, "metric", name)
+        for key in browser.evaluate("keys()")[:6]:
+            choose(browser, "group by", key)
+    choose(browser, "group by", "loss")
+    choose(browser, "metric", "__proto__")
+    assert column(browser, "leaderboard", 4)[0] == "3.500"  # of two seeds: no interval
+    for score in ("best", "equal", "final"):
+        browser.click(f"#controls [data-key={score}]")
+    for number in range(browser.evaluate("lots.length")):
+        browser.evaluate(f"view.lot = {number}; settle()")
+    assert browser.evaluate("window.hacked") is None
+    assert browser.errors == []
+
+
+def test_copies_and_reruns_are_said_on_the_page(browser: Chromium, runs: Path, tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    for loss in ("hinge", "minimax"):
+        for name in ("0", "0-copy", "1"):
+            shutil.copytree(runs / f"{loss}-{name[0]}", root / f"{loss}-{name}")
+    # one seed at a larger budget besides
+    for seed in (0, 1):
+        longer = RunFolder(shutil.copytree(runs / f"hinge-{seed}", root / f"longer-{seed}"))
+        longer.config.write_text(longer.config.read_text().replace("  images: 3000", "  images: 6000"))
+        longer.write_summary(images=6000, final={"fid_digits": 4.0 + seed, "is_digits": 9.0})
+    page = tmp_path / "page.html"
+    assert cli.main(["report", str(root), "--out", str(page), "--by", "loss"]) == 0
+    browser.open(page)
+    browser.wait("document.querySelectorAll('section .body:empty').length === 0")
+    assert column(browser, "leaderboard", 2) == ["hinge", "minimax"]
+    assert column(browser, "leaderboard", 3) == ["2 of 4", "2 of 2"]
+    assert column(browser, "leaderboard", 4) == ["4.500", "33.50"]
+    remarks = browser.evaluate("document.querySelector('#ranking .remarks').textContent")
+    assert (
+        f"each is shown once: hinge-0 stands for {root}/hinge-0-copy (copy); minimax-0 stands for" in remarks
+    )
+    assert "not counted again: hinge-0, hinge-1." in remarks
+    assert "Not counted:" not in remarks
+    assert "repeats left out" in browser.evaluate("document.querySelector('#head').textContent")
+    assert column(browser, "runs", 1) == [
+        "hinge-0",
+        "hinge-1",
+        "longer-0",
+        "longer-1",
+        "minimax-0",
+        "minimax-1",
+    ]
+    means = browser.evaluate("groupCurve(groups()[0], (run) => run.curves.fid_digits).n")
+    assert means == [2, 2, 2]  # not four
+    assert browser.errors == []
+
+
+def test_unlike_budgets_open_where_there_is_something_to_see(browser: Chromium, tmp_path: Path) -> None:
+    for name, step in {"a": 1000, "b": 100_000}.items():
+        folder = made_run(tmp_path, name, f"seed={step}", fid=(5.0,) * 20, state="running")
+        folder.metrics.unlink()
+        for images in range(0, 21 * step, step):
+            folder.append_metrics(
+                {"images": images, "iteration": images // 100, "eval/fid_digits": 9.0, "loss/d": 1.0}
+            )
+            save_grid(np.full((4, 1, 8, 8), 90, np.uint8), folder.sample_grid(images))
+    late = made_run(tmp_path, "c", "seed=3", fid=(5.0,), state="running")
+    late.metrics.unlink()
+    late.append_metrics({"images": 0, "iteration": 0, "eval/fid_digits": 90.0})
+    save_grid(np.full((4, 1, 8, 8), 90, np.uint8), late.sample_grid(0))
+    page = tmp_path / "page.html"
+    assert cli.main(["report", str(tmp_path), "--out", str(page)]) == 0
+    browser.open(page)
+    browser.wait("document.querySelectorAll('section .body:empty').length === 0")
+    assert browser.evaluate("document.querySelector('#samples output').textContent") == "the end of each run"
+    shown = browser.evaluate("[...document.querySelectorAll('#samples small')].map((one) => one.textContent)")
+    assert [text.split(" images")[0] for text in shown] == ["20,000", "2,000,000", "0"]
+    assert browser.evaluate("[view.score, view.budget]") == ["equal", 20_000]
+    assert "GPU" not in browser.evaluate("document.body.innerText")
+    assert browser.errors == []
 
 
 def test_one_run_is_enough(browser: Chromium, runs: Path, tmp_path: Path) -> None:

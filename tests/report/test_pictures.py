@@ -37,7 +37,10 @@ def test_grids_are_taken_at_the_same_points(tmp_path: Path) -> None:
     assert points == [1000, 4000, 6000, 9000, 12000, 15000, 17000, 20000]
     assert [picture["images"] for picture in pictures[0]] == points
     assert [(p["at"], p["images"]) for p in pictures[1]][:2] == [(1000, 1064), (4000, 4064)]
-    assert [(p["at"], p["images"]) for p in pictures[2]] == [(1000, 1000)]  # 2000 is too far from 4000
+    assert [(p["at"], p["images"]) for p in pictures[2]] == [
+        (1000, 1000),
+        (None, 2000),
+    ]  # 2000 is too far from 4000
     assert pictures[3] == []
 
 

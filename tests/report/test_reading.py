@@ -123,7 +123,11 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     folder.config.write_text("seed: [1, 2\n")
     (folder.path / "environment.json").write_text("[1]")
     run = read_run(folder.path)
-    assert run.problems == ("summary.json is damaged", "config.yaml is damaged")
+    assert run.problems == (
+        "summary.json is damaged: line 1, column 11: Unterminated string starting at",
+        "config.yaml is damaged: line 2, column 1: did not find expected ',' or ']'",
+        "environment.json is damaged: it is not a list of starts",
+    )
     assert run.state.name == "unknown"
     assert run.state.images == 3000  # the log knows
     assert len(run.curves["eval/fid_digits"]) == 3

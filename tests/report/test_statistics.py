@@ -35,6 +35,12 @@ def test_no_interval_below_three_seeds(values: list[float]) -> None:
     assert mean.value == sum(values) / len(values)
 
 
+@pytest.mark.parametrize("values", [[4.0, 4.0, 4.0], [0.0] * 5, [0.1 + 0.2, 0.3, 0.3]])
+def test_no_interval_where_nothing_differs_but_by_rounding(values: list[float]) -> None:
+    mean = mean_over_seeds(values)
+    assert (mean.value, mean.half, mean.n) == (pytest.approx(values[0]), None, len(values))
+
+
 def test_same_seeds_are_paired_in_whatever_order() -> None:
     shuffled = {seed: SECOND[seed] for seed in (2, 0, 3, 1)}
     found = difference(FIRST, shuffled)

@@ -226,3 +226,22 @@ def test_unlike_protocols_are_never_ranked_together(sweep: Sweep, tmp_path: Path
         f"  {tmp_path}/s/0004-minimax-4: the discriminator's loss became nan by iteration 3",
         "1 of 6 trials are not finished",
     ]
+
+
+def test_points_that_were_drawn_again_are_ranked_once(sweep: Sweep, tmp_path: Path) -> None:
+    """The seed is the same for all, so that the same parameters are the same run; what came of it again is no second result."""
+    values = {"objective": {"values": ["hinge", "minimax"]}}
+    study = Study(tmp_path / "s", sweep(method="random", parameters=values, run_cap=6), [])
+    runs: dict[str, list[str]] = {"hinge": [], "minimax": []}
+    while claim := study.claim():
+        loss = claim.words[0].partition("=")[2]
+        runs[loss].append(claim.name)
+        value = {"hinge": 7.0, "minimax": 9.0}[loss] + 0.01 * len(runs[loss])
+        study.finish(claim, value, run=claim.name, protocol={"n_fake": 40})
+    assert all(len(names) > 1 for names in runs.values())  # or another cap is wanted
+    (hinge, *again), (minimax, *others) = runs.values()
+    assert table(study).splitlines()[1:] == [
+        f"  7.01       {tmp_path}/s/{hinge}  (the same parameters: {', '.join(again)})",
+        f"  9.01       {tmp_path}/s/{minimax}  (the same parameters: {', '.join(others)})",
+    ]
+    assert len(rows(study)) == 6

@@ -19,9 +19,9 @@ function metricChart(metric, shown) {
     x: CLOCK_NAMES[view.axis], y: { log: view.log ?? (direction(metric) === "min" && high / low > 20) } });
 }
 
-// Mean and band of a group's runs that have not failed, at the points where they were measured.
+// Mean and band of a group's runs that have not failed, one of each draw, at the points where they were measured.
 function groupCurve(group, curveOf) {
-  const own = group.runs.filter((run) => run.state !== "failed").map((run) => points(run, curveOf(run)).filter(([, y]) => y !== null))
+  const own = independent(group.runs.filter((run) => run.state !== "failed" && curveOf(run))).map((run) => points(run, curveOf(run)).filter(([, y]) => y !== null))
     .filter((curve) => curve.length);
   let xs = [...new Set(own.flatMap((curve) => curve.map(([x]) => x)))].sort((a, b) => a - b);
   if (xs.length > 1.5 * Math.max(0, ...own.map((curve) => curve.length))) { // measured at unlike points

@@ -42,12 +42,12 @@ function brief(value) {
   return size && size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 }
 
-// A value and half its interval with the same places, two digits of the half at least; as with_half in Python.
+// A value and half its interval (> 0, or null) with the same places, two digits of the half at least; as with_half in Python.
 function withHalf(value, half) {
   if (half === null) return number(value);
-  const places = half > 0 ? Math.max(0, 1 - Math.floor(Math.log10(half))) : 4;
+  const places = Math.max(0, 1 - Math.floor(Math.log10(half)));
   if (places > 6 || Math.abs(value) >= 1e6) return `${number(value)} ± ${number(half, 2)}`;
-  const fixed = (x) => x.toLocaleString("en-US", { minimumFractionDigits: half > 0 ? places : 0, maximumFractionDigits: places }).replace("-", "−");
+  const fixed = (x) => x.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places }).replace("-", "−");
   return `${fixed(value)} ± ${fixed(half)}`;
 }
 

@@ -58,7 +58,7 @@ function columns(rows, versus) {
     { key: "strip", label: stripHead(scale), cell: (row) => strip(row, scale) },
     { key: "versus", label: "against the best", title: "Holm-corrected over all pairs", value: (row) => versus.get(row.group.name)?.corrected ?? (row.rank === 1 ? -1 : null),
       cell: (row) => versusText(row, versus.get(row.group.name)) },
-    cost("images", "images"), cost("iteration", "G steps"), cost("seconds", "GPU-s"),
+    cost("images", "images"), cost("iteration", "G steps"), cost("seconds", "device-s"),
     ...metrics().filter((name) => name !== view.metric).map(metric),
   ];
 }
@@ -116,7 +116,11 @@ function remarks(rows) {
     return runs.length ? [`${group.name} (${runs.length} of ${group.runs.length} runs: ${[...rules].join(", ")})`] : [];
   });
   if (ill.length) said.push(`The game was not healthy all along: ${ill.join("; ")}. What was the matter, when, and what to try stands with each run under “All runs”.`);
-  const left = rows.flatMap(({ group, counted }) => group.runs.filter((run) => !counted.some((one) => one.run === run)));
+  const stands = lot().runs.filter((run) => run.repeats.length);
+  if (stands.length) said.push(`Runs of the same seed, configuration and data tell no more than one of them; each is shown once: ${stands.map(standsFor).join("; ")}.`);
+  const again = rows.flatMap((row) => row.again.map(({ run }) => run.name));
+  if (again.length) said.push(`The same seed, configuration and data count once in a group, at the largest budget; not counted again: ${again.join(", ")}.`);
+  const left = rows.flatMap(({ group, counted, again }) => group.runs.filter((run) => ![...counted, ...again].some((one) => one.run === run)));
   const failed = left.filter((run) => run.state === "failed").length;
   if (left.length) said.push(`Not counted: ${left.length} of ${lot().runs.length} runs${failed ? `, ${failed} of which failed; a mean over what survived flatters` : ""}.`);
   const ends = new Set(rows.flatMap(({ counted }) => counted.map(({ run }) => run.budget)));

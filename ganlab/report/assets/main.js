@@ -1,7 +1,7 @@
 // The page: a head, what is compared, and sections that are drawn when they come into sight.
 
 const SECTIONS = [
-  { id: "ranking", name: "Ranking", title: "Who is ahead", hint: "Mean over the seeds of a group ± half its 95 % t interval; no interval below three seeds.", draw: leaderboard },
+  { id: "ranking", name: "Ranking", title: "Who is ahead", hint: "Mean over the seeds of a group ± half its 95 % t interval; none below three seeds, nor where all values are the same.", draw: leaderboard },
   { id: "trouble", name: "Failed", title: "Failed, stale and damaged runs", hint: "Of all protocols.", draw: troubles },
   { id: "curves", name: "Curves", title: "Over the course of training", hint: "Mean of each group with its 95 % t interval over seeds; thin lines are single runs. A mean breaks where its number of runs changes.", draw: curves },
   { id: "noise", name: "Seed noise", title: "More than seed noise?", hint: "Two-sided t tests: paired by seed where two groups have the same seeds, Welch's otherwise.", draw: pairTable },
@@ -25,7 +25,8 @@ function lotName(one) {
 function head() {
   const runs = DATA.runs, count = (state) => runs.filter((run) => run.state === state).length;
   const facts = [["runs", runs.length], ["settings", new Set(lots.flatMap((one, i) => one.runs.map((run) => `${i} ${run.config.setting}`))).size],
-    ["seeds", new Set(runs.map((run) => run.seed)).size], ...["running", "preempted", "stale", "failed"].map((state) => [state, count(state)])];
+    ["seeds", new Set(runs.map((run) => run.seed)).size], ...["running", "preempted", "stale", "failed"].map((state) => [state, count(state)]),
+    ["repeats left out", runs.reduce((sum, run) => sum + run.repeats.length, 0)]];
   const theme = element("button", { type: "button", class: "plain", id: "theme", title: "light or dark", onclick: () => {
     const chosen = document.documentElement.style.colorScheme;
     const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -45,7 +46,7 @@ function controls() {
     metrics().length ? choice("metric", metrics().map((name) => [name, name]), view.metric, (name) => { view.metric = name; update(); }) : null,
     switcher("score", [["final", "final", "the last value of finished runs"], ["best", "best", "the best value of finished runs"], ["equal", "at equal budget", "the last value before a budget, of every run that reached it"]],
       view.score, (score) => { view.score = score; view.budget ??= commonBudget(); update(); }),
-    switcher("against", [["images", "images", CLOCK_NAMES.images], ["iteration", "G steps", CLOCK_NAMES.iteration], ["seconds", "GPU-seconds", "device-seconds spent in training steps, over all devices"]],
+    switcher("against", [["images", "images", CLOCK_NAMES.images], ["iteration", "G steps", CLOCK_NAMES.iteration], ["seconds", "device-seconds", "device-seconds spent in training steps, over all devices"]],
       view.axis, (axis) => { view.axis = axis; view.budget = commonBudget(); update(); }),
     budget, switcher("scale", [["auto", "auto"], ["linear", "linear"], ["log", "log"]], view.log === null ? "auto" : view.log ? "log" : "linear",
       (log) => { view.log = { auto: null, linear: false, log: true }[log]; update(); })), legend());

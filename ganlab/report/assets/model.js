@@ -1,8 +1,10 @@
 // The runs, and what of them is looked at: which protocol, grouped how, ranked by what, against which clock.
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
+// A metric may be called constructor or __proto__: no object of the page's data has a name that is not in the data.
+const DATA = JSON.parse(document.getElementById("data").textContent,
+  (_, value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? Object.setPrototypeOf(value, null) : value));
 const CLOCKS = { images: 0, iteration: 1, seconds: 2 };
-const CLOCK_NAMES = { images: "real images shown to D", iteration: "G steps", seconds: "GPU-seconds (devices × s)" };
+const CLOCK_NAMES = { images: "real images shown to D", iteration: "G steps", seconds: "device-seconds (devices × s)" };
 const COLOURS = 10;
 
 const view = { lot: 0, by: DATA.opens.by, metric: DATA.opens.metric, score: "final", axis: "images", budget: null,
@@ -53,11 +55,22 @@ function points(run, curve) {
   return curve[0].map((images, i) => [clockAt(run, images), curve[1][i]]).filter(([x]) => Number.isFinite(x));
 }
 
-// As far as every finished run has come; without one, every run.
+// As far as every finished run has come; without one, as far as half of the runs have.
 function commonBudget() {
   const finished = lot().runs.filter((run) => run.state === "finished");
-  const ends = (finished.length ? finished : lot().runs).map((run) => reached(run)).filter(Number.isFinite);
-  return ends.length ? Math.min(...ends) : 0;
+  const ends = (finished.length ? finished : lot().runs).map((run) => reached(run)).filter((end) => end > 0).sort((a, b) => a - b);
+  return ends[finished.length ? 0 : (ends.length - 1) >> 1] ?? 0;
+}
+
+// One entry of each draw, of the run that saw the most images, a whole one rather than a damaged one; as in repeats.py.
+function independent(entries, runOf = (entry) => entry) {
+  const longer = (a, b) => a.images - b.images || !a.problems.length - !b.problems.length;
+  const chosen = new Map();
+  for (const entry of entries) {
+    const run = runOf(entry), key = run.draw ?? run;
+    if (!chosen.has(key) || longer(run, runOf(chosen.get(key))) > 0) chosen.set(key, entry);
+  }
+  return [...chosen.values()];
 }
 
 // {value, images} of a run by a metric, or null if it does not count.
@@ -101,8 +114,9 @@ function groups() {
 }
 
 function summary(group, metric = view.metric) {
-  const counted = group.runs.map((run) => ({ run, score: score(run, metric) })).filter(({ score }) => score);
-  return { counted, mean: meanOverSeeds(counted.map(({ score }) => score.value)) };
+  const scored = group.runs.map((run) => ({ run, score: score(run, metric) })).filter(({ score }) => score);
+  const counted = independent(scored, ({ run }) => run);
+  return { counted, again: scored.filter((one) => !counted.includes(one)), mean: meanOverSeeds(counted.map(({ score }) => score.value)) };
 }
 
 // Groups with their summaries, best mean first, those without a mean last.

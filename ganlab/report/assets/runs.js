@@ -30,7 +30,12 @@ function runTable(body) {
     oninput: (event) => { search.text = event.target.value; draw(); } })), result);
 }
 
-const remark = (run) => [run.reason, ...run.problems, run.notes, ...run.findings.map(({ said }) => said)].filter(Boolean).join(" · ");
+function standsFor({ name, repeats }) {
+  const first = repeats.slice(0, 3).map(({ path, kind }) => `${path} (${kind})`).join(", ");
+  return `${name} stands for ${first}${repeats.length > 3 ? ` and ${repeats.length - 3} more` : ""}`;
+}
+
+const remark = (run) => [run.reason, ...run.problems, run.repeats.length ? standsFor(run) : null, run.notes, ...run.findings.map(({ said }) => said)].filter(Boolean).join(" · ");
 
 function troubles(body) {
   const bad = DATA.runs.filter((run) => ["failed", "stale", "unknown"].includes(run.state) || run.problems.length);

@@ -5,13 +5,14 @@ const SHOWN = 4; // runs of a group, unless all are asked for
 
 function samples(body) {
   const runs = lot().runs.filter((run) => run.pictures.length);
-  const points = [...new Set(runs.flatMap((run) => run.pictures.map((picture) => picture.at)))].filter((at) => at !== null).sort((a, b) => a - b);
+  const drawn = new Set(runs.flatMap((run) => run.pictures.map((picture) => picture.at)));
+  const points = [...drawn].filter((at) => at !== null).sort((a, b) => a - b);
+  if (drawn.has(null)) points.push(null);
   if (!points.length) {
     fill(body, element("p", { class: "empty" }, "No run has drawn samples."));
     return;
   }
-  if (runs.some((run) => run.pictures.some((picture) => picture.at === null))) points.push(null);
-  if (!points.includes(album.at)) album.at = points.findLast((at) => at !== null);
+  if (!points.includes(album.at)) album.at = opening(runs, points);
   const place = () => (album.at === null ? "the end of each run" : `${number(album.at)} images`);
   const name = element("output", {}, place());
   const gallery = element("div", { class: "gallery" });
@@ -23,6 +24,12 @@ function samples(body) {
     onchange: (event) => { album.all = event.target.checked; draw(); } }), `all runs of a group, not just ${SHOWN}`) : null;
   draw();
   fill(body, all, points.length > 1 ? element("label", { class: "control wide" }, element("span", {}, "after"), slider, name) : element("p", { class: "hint" }, `after ${place()}`), gallery);
+}
+
+// The last point at which most runs have drawn something of their training; without one, the end of each.
+function opening(runs, points) {
+  const most = (at) => 2 * runs.filter((run) => run.pictures.some((picture) => picture.at === at)).length > runs.length;
+  return points.findLast((at) => at > 0 && most(at)) ?? points[points.length - 1];
 }
 
 function shelf(group) {

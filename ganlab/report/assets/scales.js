@@ -1,7 +1,8 @@
 // From values to pixels and back, with ticks at round numbers.
 
 function linearScale(low, high, from, to) {
-  if (low === high) { low -= 1; high += 1; }
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (!(high - low > 1e-9 * size)) { low -= size || 1; high += size || 1; } // floats have no ticks between them
   const scale = (value) => from + (value - low) / (high - low) * (to - from);
   scale.invert = (pixel) => low + (pixel - from) / (to - from) * (high - low);
   scale.ticks = (count) => {

@@ -51,9 +51,12 @@ function variance(x) {
 function meanOverSeeds(values) {
   const n = values.length;
   if (!n) return null;
-  const half = n < DATA.least ? null : criticalT(DATA.level, n - 1) * Math.sqrt(variance(values) / n);
-  return { value: mean(values), half, n };
+  const error = n < DATA.least ? 0 : Math.sqrt(variance(values) / n);
+  return { value: mean(values), half: isSpread(error, values) ? criticalT(DATA.level, n - 1) * error : null, n };
 }
+
+// Whether values differ by more than rounding.
+const isSpread = (error, values) => error > 1e-12 * Math.max(...values.map(Math.abs));
 
 // first, second: Map from seed to value. Paired where the seeds are the same, else Welch.
 function difference(first, second) {
@@ -68,7 +71,7 @@ function difference(first, second) {
     const u = variance(a) / a.length, v = variance(b) / b.length;
     freedom = (u + v) ** 2 / (u * u / (a.length - 1) + v * v / (b.length - 1)); error = Math.sqrt(u + v);
   }
-  if (!(error > 1e-12 * Math.max(...a.map(Math.abs), ...b.map(Math.abs)))) return result; // rounding alone
+  if (!isSpread(error, [...a, ...b])) return result;
   return { ...result, test, half: criticalT(DATA.level, freedom) * error, p: twoSided(result.value / error, freedom) };
 }
 

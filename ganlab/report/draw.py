@@ -1,0 +1,39 @@
+"""What chance made of a setting: one seed of it is one draw, however often, where and for how long it was trained."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ganlab.report.log import Log
+
+# What two runs may differ in and still be two seeds of one setting; an evaluation that differs shows in the protocol.
+_NO_SETTING = (
+    "seed", "run", "wandb", "log", "checkpoint", "samples", "evaluation", "diagnostics", "health", "data.root",
+    "data.cache", "data.workers", "trainer.accelerator",
+)  # fmt: skip
+
+
+def beside_setting(key: str) -> bool:
+    """Whether a key of the configuration says nothing of what is compared."""
+    return any(key == name or key.startswith(f"{name}.") for name in _NO_SETTING)
+
+
+def draw(config: Mapping[str, Any], log: Log) -> str | None:
+    """One text for all runs of one seed, configuration and data: their values are one observation, not several.
+
+    The budget has no part in it: a run that was continued, or begun anew for longer, shares its beginning. Where the
+    configuration is gone, equal logs tell copies; None where there is nothing at all to tell by.
+    """
+    if config.get("seed") is not None:
+        own = {key: value for key, value in config.items() if not beside_setting(key)} | {
+            "seed": config["seed"]
+        }
+        own.pop("budget.images", None)
+        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
+    if not len(log):
+        return None
+    content = hashlib.sha256(log.images.tobytes())
+    for name, column in sorted(log.columns.items()):
+        content.update(name.encode() + column.lines.tobytes() + column.values.tobytes())
+    return content.hexdigest()
