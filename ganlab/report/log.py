@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ganlab.report.untrusted import WHOLE, bounded, is_count, text
+from ganlab.report.untrusted import WHOLE, bounded, is_count, one_line
 from ganlab.runs import RunFolder
 
 _CLOCKS = ("images", "iteration", "seconds")
@@ -81,7 +81,7 @@ class _Tables:
         for names, (numbers, rows) in self._tables.items():
             table = np.array(rows).reshape(len(numbers), len(names)).T
             for name, values in zip(names, table, strict=True):
-                pieces.setdefault(text(name), []).append((np.array(numbers, int), bounded(values)))
+                pieces.setdefault(one_line(name), []).append((np.array(numbers, int), bounded(values)))
         return {name: _joined(own) for name, own in pieces.items() if name not in _CLOCKS}
 
 

@@ -17,6 +17,7 @@ T = TypeVar("T")
 def once(runs: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs to compare, each with those that it stands for: of one draw, budget and protocol the one that came furthest.
 
+    Of those that came equally far it is one whose folder has the name that it was given.
     What failed or is damaged stays in sight: failed runs stand for each other alone, damaged ones for none.
     """
     alike: dict[object, list[RunRecord]] = {}
@@ -33,8 +34,8 @@ def once(runs: Sequence[RunRecord]) -> list[RunRecord]:
     ]
 
 
-def _finished(run: RunRecord) -> tuple[bool, int]:
-    return run.state.name == "finished", run.state.images
+def _finished(run: RunRecord) -> tuple[bool, int, bool]:
+    return run.state.name == "finished", run.state.images, run.path.name == run.config.get("run.name")
 
 
 def independent(entries: Iterable[T], run_of: Callable[[T], RunRecord]) -> list[T]:

@@ -145,7 +145,8 @@ def _pairs(found: Sequence[Pair], metric: str) -> list[str]:
         for pair in found
     ]  # fmt: skip
     head = ["first", "second", f"difference in {metric}", "n", "t test", "p", "more than seed noise"]
-    return [f"p values of {judged} pairs, Holm-corrected over all of them:", _table(head, rows)]
+    many = f"p values of {judged} pairs, Holm-corrected over all of them:"
+    return [many if judged != 1 else "The p value of one pair:", _table(head, rows)]
 
 
 def _verdict(pair: Pair) -> str:

@@ -77,7 +77,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         case date():
             return value.isoformat()
         case dict():
-            return {str(plain(key, depth + 1)): plain(item, depth + 1) for key, item in value.items()}
+            return {one_line(plain(key, depth + 1)): plain(item, depth + 1) for key, item in value.items()}
         case list() | tuple() | set():
             return [plain(item, depth + 1) for item in value]
     raise ValueError(f"it holds a {type(value).__name__}")
@@ -94,6 +94,11 @@ def text(value: str) -> str:
     """Text that every terminal, file and page takes, of bounded length."""
     shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value.replace("\r\n", "\n"))
     return shown if len(shown) <= _CHARACTERS else shown[: _CHARACTERS - 1] + "…"
+
+
+def one_line(key: Any) -> str:
+    """A key or a metric, on one line."""
+    return " ".join(text(str(key)).split())
 
 
 def number(value: float) -> float:

@@ -93,6 +93,13 @@ def test_the_copy_that_came_furthest_is_kept(tmp_path: Path) -> None:
     assert names(kept(tmp_path)) == {"b": ["a"]}
 
 
+def test_the_original_stands_for_its_copies_whatever_they_are_called(tmp_path: Path) -> None:
+    original = made_run(tmp_path, "mine", fid=(20.0,))
+    for name in ("a copy", "z copy"):
+        shutil.copytree(original.path, tmp_path / name)
+    assert names(kept(tmp_path)) == {"mine": ["a copy", "z copy"]}
+
+
 def test_copies_whose_configuration_is_gone_are_known_by_their_logs(tmp_path: Path) -> None:
     for name, fid in {"a": 20.0, "b": 21.0}.items():
         made_run(tmp_path, name, f"seed={fid:.0f}", fid=(fid,)).config.unlink()

@@ -25,7 +25,7 @@ function lotName(one) {
 function head() {
   const runs = DATA.runs, count = (state) => runs.filter((run) => run.state === state).length;
   const facts = [["runs", runs.length], ["settings", new Set(lots.flatMap((one, i) => one.runs.map((run) => `${i} ${run.config.setting}`))).size],
-    ["seeds", new Set(runs.map((run) => run.seed)).size], ...["running", "preempted", "stale", "failed"].map((state) => [state, count(state)]),
+    ["seeds", new Set(runs.map((run) => run.seed).filter((seed) => seed !== null)).size], ...["running", "preempted", "stale", "failed"].map((state) => [state, count(state)]),
     ["repeats left out", runs.reduce((sum, run) => sum + run.repeats.length, 0)]];
   const theme = element("button", { type: "button", class: "plain", id: "theme", title: "light or dark", onclick: () => {
     const chosen = document.documentElement.style.colorScheme;

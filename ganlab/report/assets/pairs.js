@@ -13,7 +13,7 @@ function pairTable(body) {
   const label = ({ group }) => [swatch(group), " ", element("span", { class: "name" }, group.name)];
   const lead = !judged ? `None of the ${found.length} pairs has three runs on both sides, so none can be judged.`
     : `${rows.filter((pair) => pair.corrected < 0.05).length} of ${found.length} pairs differ in ${view.metric} by more than seed noise; `
-      + `${judged} could be judged, and their p values are corrected for all ${judged} (Holm).`;
+      + (judged === 1 ? "one could be judged." : `${judged} could be judged, and their p values are corrected for all ${judged} (Holm).`);
   fill(body, element("p", { class: "lead" }, lead),
   table("pairs", [
     { key: "better", label: "better mean", value: (pair) => pair.better.group.name, cell: (pair) => label(pair.better) },
