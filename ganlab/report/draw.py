@@ -19,18 +19,21 @@ def beside_setting(key: str) -> bool:
     return any(key == name or key.startswith(f"{name}.") for name in _NO_SETTING)
 
 
-def draw(config: Mapping[str, Any], log: Log) -> str | None:
+def draw(config: Mapping[str, Any], data: str | None, log: Log) -> str | None:
     """One text for all runs of one seed, configuration and data: their values are one observation, not several.
 
     The budget has no part in it: a run that was continued, or begun anew for longer, shares its beginning. Where the
     configuration is gone, equal logs tell copies; None where there is nothing at all to tell by.
+
+    Args:
+        data: the fingerprint of their content; None: what the configuration says of them is all that is known.
     """
     if config.get("seed") is not None:
-        own = {key: value for key, value in config.items() if not beside_setting(key)} | {
-            "seed": config["seed"]
+        setting = {
+            key: value for key, value in config.items() if key != "budget.images" and not beside_setting(key)
         }
-        own.pop("budget.images", None)
-        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
+        text = json.dumps([config["seed"], data, setting], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
     if not len(log):
         return None
     content = hashlib.sha256(log.images.tobytes())

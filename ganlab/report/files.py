@@ -39,11 +39,13 @@ class Starts:
 
     Attributes:
         first: names the run among all others, wherever its folder was copied to; None if not known.
+        data: fingerprint of the content of the data at the last start; None: not told.
         commit: of the last start.
         process: of the last start, as `ganlab.runs.process` names it; None if not known.
     """
 
     first: str | None = None
+    data: str | None = None
     commit: str | None = None
     process: Mapping[str, Any] | None = None
 
@@ -110,11 +112,13 @@ def read_starts(folder: RunFolder, problems: list[str]) -> Starts:
         return Starts()
     (first, last), told = (starts[0], starts[-1]), ("started", "host", "process")
     fields = _Fields("environment.json", last, problems)
+    depends = fields.get("dependencies", lambda value: isinstance(value, dict), "a mapping") or {}
     return Starts(
-        json.dumps([first[name] for name in told]) if all(first.get(name) for name in told) else None,
-        fields.get("git_commit", _is_text, "text"),
-        fields.get("process", lambda value: isinstance(value, dict) and is_count(value.get("pid")), "a process with its number"),
-    )  # fmt: skip
+        first=json.dumps([first[name] for name in told]) if all(first.get(name) for name in told) else None,
+        data=_Fields("environment.json: dependencies", depends, problems).get("data", _is_text, "text"),
+        commit=fields.get("git_commit", _is_text, "text"),
+        process=fields.get("process", _is_process, "a process with its number"),
+    )
 
 
 def _mapping(
@@ -131,6 +135,10 @@ def _mapping(
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_process(value: Any) -> bool:
+    return isinstance(value, dict) and is_count(value.get("pid"))
 
 
 def _is_protocol(value: Any) -> bool:

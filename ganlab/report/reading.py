@@ -162,7 +162,7 @@ def read_run(path: Path) -> RunRecord:
     return RunRecord(
         path=path, state=read_state(folder, summary, config, starts, log), config=config,
         final=summary.final, best=summary.best, fresh=summary.fresh, protocol=summary.protocol,
-        findings=summary.findings, draw=draw(config, log), start=starts.first, commit=starts.commit, log=log,
+        findings=summary.findings, draw=draw(config, starts.data, log), start=starts.first, commit=starts.commit, log=log,
         problems=tuple(problems),
     )  # fmt: skip
 

@@ -24,10 +24,10 @@ def names(runs: list[RunRecord]) -> dict[str, list[str]]:
     return {run.name: [other.name for other in run.repeats] for run in runs}
 
 
-def started(folder: RunFolder, at: str) -> RunFolder:
-    """As if it had been started at another time."""
+def started(folder: RunFolder, **told: object) -> RunFolder:
+    """As if it had been started at another time, or on other data."""
     (start,) = json.loads(folder.environment.read_text())
-    folder.environment.write_text(json.dumps([{**start, "started": at}]))
+    folder.environment.write_text(json.dumps([{**start, **told}]))
     return folder
 
 
@@ -37,8 +37,10 @@ def four(tmp_path: Path) -> Path:
     root = tmp_path / "runs"
     a0 = made_run(root, "a0", "seed=0", fid=(700.0, 676.0))
     shutil.copytree(a0.path, root / "copy of a0")
-    started(made_run(root, "a1", "seed=1", fid=(900.0, 848.0)), "2026-01-01")
-    started(made_run(root, "a1-again", "seed=1", "data.root=/scratch/2", fid=(900.0, 848.5)), "2026-01-02")
+    started(made_run(root, "a1", "seed=1", fid=(900.0, 848.0)), started="2026-01-01")
+    started(
+        made_run(root, "a1-again", "seed=1", "data.root=/scratch/2", fid=(900.0, 848.5)), started="2026-01-02"
+    )
     for seed, fid in enumerate((500.0, 510.0, 530.0)):
         made_run(root, f"h{seed}", "objective=hinge", f"seed={seed}", fid=(fid,))
     return root
@@ -138,6 +140,13 @@ def test_what_makes_a_draw(tmp_path: Path, change: list[str], same: bool) -> Non
     made_run(tmp_path, "a", fid=(20.0,))
     made_run(tmp_path, "b", *change, fid=(21.0,))
     assert (len(kept(tmp_path)) == 1) is same
+
+
+def test_other_data_are_another_draw_wherever_they_lie(tmp_path: Path) -> None:
+    for name, content in {"a": "0f", "b": "1e", "c": "0f"}.items():
+        run = made_run(tmp_path, name, f"data.root=/scratch/{name}", fid=(20.0,))
+        started(run, started=name, dependencies={"data": content, "evaluation": {}})
+    assert names(kept(tmp_path)) == {"a": ["c"], "b": []}
 
 
 def test_what_was_measured_otherwise_or_failed_stays_in_sight(tmp_path: Path) -> None:
