@@ -378,8 +378,8 @@ def test_hostile_metrics_and_damaged_runs_spoil_no_page(
     assert browser.evaluate("Object.prototype.toString.call({})") == "[object Object]"
     for name in measured:
         choose(browser, "metric", name)
-        for key in browser.evaluate("keys()")[:6]:
-            choose(browser, "group by", key)
+    for key in browser.evaluate("keys()")[:6]:
+        choose(browser, "group by", key)
     choose(browser, "group by", "loss")
     choose(browser, "metric", "__proto__")
     assert column(browser, "leaderboard", 4)[0] == "3.500"  # of two seeds: no interval
